@@ -1,10 +1,3343 @@
-import{createRequire as e}from"module";import*as t from"./http-client.mjs";var r,n,i,s,a,o,l,u,c={2691:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(4435),i=r(8621),s=r(551),a=r(5305),o=r(2815),l=r(9469);let e=new a._;await e.run(async()=>{e.mask((0,i.F)(e.env));let t=await (0,n.Q)(e.env,e.event);await (0,o.x4)(await (0,l.i)(t,await (0,s.C)(e,t)))}),t()}catch(e){t(e)}},1)},2952:(e,t,r)=>{r.d(t,{k:()=>createResult,renderCleanup:()=>renderCleanup});var n=r(432);function createResult(e,t,r=()=>0){return{name:e,...{deleted:[],kept:[],restored:[],errors:[]},blobs:new Map,audit:void 0,dryRun:t,pages:r}}function renderCleanup(e){let list=t=>JSON.stringify(e.flatMap(e=>e[t].map(({subject:t,reason:r})=>({image:e.name,subject:t,reason:r}))));return{deleted:list("deleted"),kept:list("kept"),report:e.map(renderRepository).join("\n")}}function renderRepository({name:e,deleted:t,kept:r,restored:i,audit:s,blobs:a,dryRun:o}){let l=[...a.values()].reduce((e,t)=>e+t,0),u=o?"would be deleted":"deleted",c=[...t.map(({subject:e,reason:t})=>[u,e,t]),...i.map(({subject:e,reason:t})=>["restored",e,t]),...r.map(({subject:e,reason:t})=>["kept",e,t])].map(n.iZ),d=c.length>100?["",`… and ${c.length-100} more, in the outputs.`]:[],f=0===c.length?[]:["","| | what | why |","|---|---|---|",...c.slice(0,100),...d],h=`${t.length} ${u}${0===l?"":` (up to ${(0,n.z3)(l)})`}, ${r.length} kept.`;return[`### Cleanup of \`${e}\``,"",`${h} ${formatAudit(s)}`,...f,""].join("\n")}function formatAudit(e){if(!e)return"The remaining tags were not checked, because the cleanup stopped.";if(0===e.broken.length)return`All manifests that the ${e.tags} tags refer to exist.`;let t=e.broken.map(({tag:e,missing:t})=>`\`${e}\` to ${t.map(e=>`\`${e}\``).join(", ")}`);return`${e.broken.length} of ${e.tags} tags refer to missing manifests: ${t.join("; ")}. On GitHub, you can restore deleted versions in the settings of the package within 30 days.`}},5095:(e,t,r)=>{r.d(t,{Du:()=>createGithubRequest,E1:()=>GithubError,YR:()=>isVersionNotFound,bg:()=>createPlatformRequest,dB:()=>firstAllowed});var n=r(7268),i=r(1931),s=r(8453);let GithubError=class GithubError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="GithubError",this.status=e}};function isVersionNotFound(e){return(0,n.c4)(e)&&/version not found/i.test(e.message)}function createGithubRequest(e){return createRequest(async()=>{let[{Octokit:t},n]=await Promise.all([Promise.all([r.e(439),r.e(267)]).then(r.bind(r,1267)),loadPlugins()]);return new(t.plugin(...n))({...clientOptions(e),auth:e.token})})}function createPlatformRequest(e){return createRequest(async()=>{let[{getOctokit:t},n]=await Promise.all([Promise.all([r.e(752),r.e(439),r.e(722)]).then(r.bind(r,722)),loadPlugins()]);return t(e.token,clientOptions(e),...n)})}function firstAllowed(e){let t=0;return async(r,n)=>{let i=new GithubError(401,"there is no token for this server");for(let[s,a]of e.entries())if(!(s<t))try{let e=await a(r,n);return t=s,e}catch(e){if(!isDenied(e))throw e;i=s===t?e:i}throw i}}function isDenied(e){if(!(e instanceof GithubError)||/rate limit/i.test(e.message))return!1;let{status:t}=e;return 401===t||403===t||(0,n.c4)(e)&&!isVersionNotFound(e)}function createRequest(e){let t;return async(r,n)=>{t??=e();let{request:i}=await t;try{let{data:e,headers:t}=await i(r,{...n});return{data:e,link:t.link??""}}catch(e){throw toGithubError(e)}}}async function loadPlugins(){let[{retry:e},{throttling:t}]=await Promise.all([Promise.all([r.e(251),r.e(735)]).then(r.bind(r,9735)),Promise.all([r.e(251),r.e(856)]).then(r.bind(r,6856))]);return[e,t]}function clientOptions({apiUrl:e,fetch:t,log:r,onWait:n,until:s}){let onRateLimit=(e,{method:t,url:r},i,a)=>(n(`GitHub limits the rate of requests: ${t} ${r} must wait for ${e} s`),a<5&&Date.now()+1e3*e<s),mute=()=>void 0;return{baseUrl:e,userAgent:"multiarch-build",log:{debug:mute,info:mute,warn:r,error:r},request:{fetch:withTimeouts((0,i.oJ)(t,0x1000000),s)},retry:{doNotRetry:[400,401,403,404,410,422,429,451]},throttle:{onRateLimit,onSecondaryRateLimit:onRateLimit}}}function withTimeouts(e,t){return(r,n)=>e(r,{...n,signal:AbortSignal.timeout(Math.max(1,Math.min(3e4,t-Date.now())))})}function toGithubError(e){if(!(e instanceof Error)||!("status"in e)||"number"!=typeof e.status||!("response"in e))return e;let t=(0,s.e1)((0,s.qY)((0,s.qY)(e.response).data).message);return new GithubError(e.status,t||e.message,e)}},6068:(e,t,r)=>{function detectPlatform({serverUrl:e,apiUrl:t}){return"https://github.com"===e?"github.com":/\/api\/v1\/*$/.test(t)?"forgejo":/\/api\/v3\/*$/.test(t)?"enterprise-server":/^https:\/\/[^/]+\.ghe\.com$/.test(e)?"ghe.com":"unknown"}function defaultApiUrl(e){return"https://github.com"===e?"https://api.github.com":`${e}/api/v3`}function acceptsJobToken({serverUrl:e,apiUrl:t},r){let originOf=e=>URL.canParse(e)?new URL(e).origin:void 0,n=originOf(r);return void 0!==n&&[e,t].map(originOf).includes(n)}function isForgejoRunner(e){return"true"===e.FORGEJO_ACTIONS||"true"===e.GITEA_ACTIONS}function passesParentInputs(e){return isForgejoRunner(e)||"true"===e.ACT}r.d(t,{Cr:()=>acceptsJobToken,du:()=>isForgejoRunner,li:()=>detectPlatform,n5:()=>passesParentInputs,zq:()=>defaultApiUrl})},1793:(e,t,r)=>{r.d(t,{MT:()=>matchesPattern,WR:()=>createRunStatusCache,XC:()=>createRunStatusFetcher,_G:()=>parseRunId,sm:()=>isCertainlyRunId});var n=r(7268),i=r(8453),s=r(5095);function createRunStatusFetcher(e,t){let[r="",i=""]=t.split("/");return async t=>{try{return parseRun((await e("GET /repos/{owner}/{repo}/actions/runs/{id}",{owner:r,repo:i,id:t})).data)}catch(e){if((0,n.c4)(e))return"unknown";if(isDenied(e))return 401===e.status?"rejected":"denied";throw e}}}function isDenied(e){return e instanceof s.E1&&(401===e.status||403===e.status)&&!/rate limit/i.test(e.message)}let a=["completed","success","failure","cancelled","skipped"],o=["created_at","started_at","created"],l=["updated_at","completed_at","updated"];function parseRun(e){let t=(0,i.qY)(e),timeOf=e=>Date.parse(e.map(e=>(0,i.e1)(t[e])).find(e=>""!==e)??""),[r,n]=[timeOf(o),timeOf(l)],s=a.includes((0,i.e1)(t.status))&&!Number.isNaN(n);return{completed:s,endedAt:s?n:1/0,createdAt:Number.isNaN(r)?1/0:r}}function createRunStatusCache(e,t){let r=new Map,isStatusNeeded=()=>void 0===t().runId,classify=e=>{let n=r.get(e)??"unknown",i=t(),s="unknown"===n?findFinishedBefore(r,i):void 0;return classifyRun(e,n,{...i,certainlyEnded:s})};return{lifetime:async t=>{let n=r.get(t)??await e(t);return r.set(t,n),"string"==typeof n?void 0:n},classify,load:async t=>{if(isStatusNeeded())for(let n of t)r.has(n)||r.set(n,await e(n))},refresh:async t=>(isStatusNeeded()&&r.set(t,await e(t)),classify(t))}}function parseRunId(e){return/^pr-(\d+)(?:-|$)/.exec(e)?.[1]??/^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(e)?.[1]}function isCertainlyRunId(e){return BigInt(e)>=1000000000n}function classifyRun(e,t,r){let n=retentionReason(e,t,r);return void 0===n?{expired:!0}:{expired:!1,reason:n}}let u={denied:e=>`the token has no permission to read run ${e}. Give the job \`permissions: actions: read\`.`,rejected:e=>`the CI platform does not accept the token, so whether run ${e} has finished is unknown. Check \`github-token\`.`,"no-token":e=>`\`github-token\` is empty, so whether run ${e} has finished is unknown. Set it to a token that may read runs.`};function isUnreadable(e){return"string"==typeof e&&"unknown"!==e}function retentionReason(e,t,{now:r,olderThan:n,runId:i,certainlyEnded:s}){if(void 0!==i)return e===i?void 0:`it belongs to run ${e}, not to run ${i}.`;if(isUnreadable(t))return u[t](e);if("unknown"===t){if(void 0!==s&&isCertainlyRunId(e)&&BigInt(e)<s)return;return`run ${e} not found; it may belong to another repository and still be running.`}if(!t.completed)return`run ${e} is still running.`;let a=r-t.endedAt;return a<n?`run ${e} ended only ${Math.max(0,Math.floor(a/36e5))} h ago.`:void 0}function findFinishedBefore(e,{now:t,olderThan:r}){let n;for(let[i,s]of e)"string"!=typeof s&&!(t-s.createdAt<5616e6+r)&&isCertainlyRunId(i)&&(void 0===n||BigInt(i)>n)&&(n=BigInt(i));return n}function matchesPattern(e,t){return t.some(t=>{let r=c.get(t)??compilePattern(t);return c.set(t,r),r.test(e)})}let c=new Map;function compilePattern(e){return RegExp(`^${e.split("*").map(e=>e.replace(/[.+?^${}()|[\]\\]/g,"\\$&")).join(".*")}$`)}},9711:(e,t,r)=>{r.d(t,{O:()=>wordingOf});var n=r(8561);let i="`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",s={pathNotFound:{ci:"; does a step with `actions/checkout` run before this one?",commandLine:""},noDockerfile:{ci:"Check `file` and `context`; a step with `actions/checkout` must run before this one.",commandLine:"Check the directory of the build context, and `--file`."},afterwards:{ci:"The post step deletes",commandLine:"When the command ends, it deletes"},runDirectory:{ci:"on this runner the run's private directory, with agent, connections and logins",commandLine:"on this machine the private directory of the command, with connections and logins"},cancelled:{ci:"Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",commandLine:"Stopped by a signal, as of Ctrl-C"},cancelledHint:{ci:"The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",commandLine:"What this run created is removed now. Run the command again to build."},unknownHost:{ci:`has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${i} on the node itself; then store the lines in a variable and pass it here`,commandLine:`has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${i} on the node itself`}};function wordingOf(e,t={}){return s[e][(0,n.N)()?"commandLine":"ci"].replace(/\{(\w+)\}/g,(e,r)=>t[r]??e)}},4435:(e,t,r)=>{r.d(t,{Q:()=>readCleanupInputs});var n=r(1094),i=r(1173),s=r(3760),a=r(8425),o=r(6068),l=r(4231),u=r(3179);let c=RegExp("^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn)$"),d=["public.ecr.aws","ecr-public.aws.com"];function ecrRegion(e){return d.includes(e)?"us-east-1":c.exec(e)?.[1]}function isEcr(e,t){return"true"===t||"auto"===t&&void 0!==ecrRegion(e)}function isHubOidc({registry:e,username:t,password:r},n){return((0,u.Y4)(e)===(0,u.Y4)("docker.io")||"dhi.io"===e)&&""!==t&&""===r&&""!==(n.DOCKERHUB_OIDC_CONNECTIONID??"").trim()}r(6760);var f=r(3344);let h="secrets are empty if their name is misspelled, and in runs for forks";var p=r(8453);async function parseYaml(e,t,n){let{FAILSAFE_SCHEMA:i,load:s,YAMLException:a}=await r.e(243).then(r.bind(r,3243));try{return s(t,{schema:i})}catch(u){let{reason:r,mark:i}=u instanceof a?u:{reason:"it cannot be parsed"},s=i?t.split(/\r\n|\r|\n/)[i.line]??"":"",o=i?` in line ${i.line+1}`:"";n({input:e,...""!==s.trim()&&{given:(0,l.ml)(s)},expected:`is not valid YAML${o}: ${(0,l.ml)(r)}`});return}}async function parseYamlList(e,{input:t,expected:r,given:n},s){let a=await parseYaml(t,e,s),o=Array.isArray(a);return(0,i.WE)((0,i.qC)(s,t),n,[[void 0!==a&&!o,r]]),o?a:void 0}async function parseYamlMap(e,{input:t,expected:r},n){let s=await parseYaml(t,e,n),a=(0,p.u4)(s);return(0,i.WE)((0,i.qC)(n,t),e,[[void 0!==s&&!a,r]]),a?s:void 0}function parseFields(e,t,r){let{what:n,keys:s,where:a=""}=t,o=s.join(", ");for(let t of Object.keys(e))(0,i.WE)(r,t,[["<<"===t,`is a YAML merge key, which is not supported${a}: repeat the settings`],[!s.includes(t),`is not a key of ${n}${a}: valid keys are ${o}${(0,l.au)(t,s)}`]]);return t=>{let n=fieldOf(e,t),s=void 0===n||"string"==typeof n;return(0,i.WE)(r,t,[[!s,`must be a single string${a}: write \`${t}: …\` in one line`]]),s?n?.trim():void 0}}function fieldOf(e,t){return Object.hasOwn(e,t)?e[t]:void 0}function listField(e,t,r,n="a string or a list of strings"){let s=[fieldOf(e,t)??""].flat(),a=s.filter(e=>"string"==typeof e);return(0,i.WE)(r,t,[[a.length<s.length,`must be ${n}`]]),a.filter(e=>""!==e.trim())}let m="registry-auth",g=["registry","username","password","scope","ecr"],w="write `- registry: ghcr.io` and below it `username` and `password`";async function registryAuthLogins({text:e,env:t,report:r},n){if(""===e(m))return[];let s={input:m,expected:`is not a YAML list of logins: ${w}`};return(await parseYamlList(e(m),s,({expected:e})=>r({input:m,expected:e}))??[]).flatMap((e,s)=>parseLogin(e,{canOmit:n,env:t},(e,t)=>(0,i.qC)(r,m)(`${e} (number ${s+1} of the list)`,t))??[])}function parseLogin(e,{canOmit:t,env:r},n){if((0,i.WE)(n,void 0,[[!(0,p.u4)(e),`is not a login: ${w}`]]),!(0,p.u4)(e))return;let s=parseFields(e,{what:"a login",keys:g},n),[a,o,l]=[s("username")??"",s("password")??"",s("scope")??""],u=""===(s("registry")??"")?"docker.io":hostOf(s("registry")??""),c=isEcr(u,parseEcr(s("ecr")??"",n)),d={registry:u,username:a,password:o,...""!==l&&{scope:l}};if(isHubOidc(d,r))return{...d,hubOidc:!0};if(""===o&&!c&&t(u))return;let f=[[""===o,`has no \`password\`; ${h}`],[""===a,"has no `username`"]];return(0,i.WE)(n,u,c?[]:f),(0,i.WE)(n,l,[[!isScope(l),"is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]),{...d,...c&&{ecr:!0}}}function isScope(e){return/^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(e)&&!e.split("/").includes("..")}function hostOf(e){return e.replace(/^[a-z]+:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}function parseEcr(e,t){let r=["auto","true","false"].find(t=>t===(e.toLowerCase()||"auto"));return(0,i.WE)(t,e,[[void 0===r,"is not one of `auto`, `true`, `false`"]]),r??"auto"}async function parseLogins(e,{images:t,sources:r=[],push:n}){let{text:s,report:a,warn:o}=e,l=["registry","username","password","ecr"].filter(e=>""!==s(e));(0,i.WE)((0,i.qC)(a,"registry-auth"),void 0,[[""!==s("registry-auth")&&l.length>0,`cannot be combined with ${quoted(l)}: write them in its entries, or remove it`]]);let canOmit=e=>{let t=""===e?"":` at ${e}`;return n||o(`The login${t} is not used because its \`password\` is empty; nothing is pushed.`),!n},c=[...new Set(t.map(({registry:e})=>e))],d=[...new Set([...t,...r].map(({registry:e})=>e))],f=parseEcr(s("ecr"),(0,i.qC)(a,"ecr")),h=await registryAuthLogins(e,canOmit),p=hubLogins(e,c),m=p.length>0?p:usernamePasswordLogin(e,{registries:c,ecr:f,canOmit}),g=[...m,...platformTokenLogin(e,d,m)],w=new Set(h.flatMap(({registry:e,scope:t})=>void 0===t?(0,u.Y4)(e):[])),y=[...h,...g.filter(({registry:e})=>!w.has((0,u.Y4)(e)))],v=""===s("registry")?[]:[hostOf(s("registry"))],b=[...new Set([...d,...v])].filter(e=>!y.some(t=>t.registry===e));return[...y,..."false"===f?[]:awsLogins(e,b)]}function usernamePasswordLogin(e,{registries:t,ecr:r,canOmit:n}){let[i,s,a]=[e.text("username"),e.text("password"),hostOf(e.text("registry"))],o=""!==a&&!isEcr(a,r);return(""===a?""!==i:o)&&""===s&&n(a)||!reportIncomplete(e,{needsUsername:o})?[]:""===i?""!==a&&"true"===r?jobKeyLogin(e,a,n):[]:(""===a?registryOfImages(e,t):[a]).map(e=>({registry:e,username:i,password:s,...isEcr(e,r)&&"AWS"!==i&&{ecr:!0}}))}function jobKeyLogin({env:e},t,r){return(e.AWS_ACCESS_KEY_ID??"")===""&&r(t)?[]:[{registry:t,username:"",password:"",ecr:!0}]}function hubLogins({text:e,env:t},r){let[n,i]=[e("username"),e("password")];return(""===e("registry")?r:[hostOf(e("registry"))]).map(e=>({registry:e,username:n,password:i,hubOidc:!0})).filter(e=>isHubOidc(e,t))}function reportIncomplete({text:e,report:t},{needsUsername:r}){let[n,s]=[""!==e("username"),""!==e("password")],a="set both or neither";return[(0,i.WE)((0,i.qC)(t,"registry"),e("registry"),[[r&&!n,"needs `username` and `password`"]]),(0,i.WE)((0,i.qC)(t,"password"),void 0,[[n&&!s,`is missing, but \`username\` is set: ${a}; ${h}`]]),(0,i.WE)((0,i.qC)(t,"username"),void 0,[[!n&&s,`is missing, but \`password\` is set: ${a}`]])].every(Boolean)}function registryOfImages({event:e,report:t},r){let n=r.length>1?r.filter(t=>t!==platformRegistry(e)):r,s=(0,l.ml)(n.join(" and ")),a=`is for one registry, but the images are on ${s}: list a login for each in \`registry-auth\`, and remove \`username\` and \`password\``;return(0,i.WE)((0,i.qC)(t,"username"),void 0,[[n.length>1,a]])?n:[]}function platformTokenLogin({text:e,event:t},r,n){let i=platformRegistry(t),[s,a]=[t.actor,e("github-token")];return r.includes(i)&&!n.some(e=>e.registry===i)&&""!==s&&""!==a?[{registry:i,username:s,password:a,isPlatformToken:!0}]:[]}function platformRegistry(e){let t=hostOf(e.serverUrl),r=(0,o.li)(e);return"github.com"===r?"ghcr.io":"enterprise-server"===r||"ghe.com"===r?`containers.${t}`:t}let y=["AWS_PROFILE","AWS_WEB_IDENTITY_TOKEN_FILE","AWS_CONTAINER_CREDENTIALS_RELATIVE_URI","AWS_CONTAINER_CREDENTIALS_FULL_URI"];function awsLogins({env:e,warn:t},r){let n=r.filter(e=>void 0!==ecrRegion(e)),isSet=t=>(e[t]??"")!=="";return isSet("AWS_ACCESS_KEY_ID")?n.map(e=>({registry:e,username:"",password:"",ecr:!0})):(n.length>0&&y.some(isSet)&&t(`No login at ${n.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`),[])}function quoted(e){return e.map(e=>`\`${e}\``).join(" and ")}var v=r(8085);let b="registries",k=["ca","http","insecure","mirrors"],_="write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line",E=/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;async function parseRegistries(e){let t=e.text(b);return Object.fromEntries(Object.entries((""===t?{}:await parseYamlMap(t,{input:b,expected:`is not a map of registries: ${_}`},e.report))??{}).flatMap(([t,r])=>{let n=parseHost(t,r,e);return n?[[t.toLowerCase(),n]]:[]}))}function parseHost(e,t,r){let n=(0,i.qC)(r.report,b,e);if((0,i.WE)(n,e,[[!E.test(e),"is not a valid host: write it as in image names, `registry.example.com:5000`, without a scheme"]]),(0,i.WE)(n,e,[[!(0,p.u4)(t),`has no settings: ${_}`]]),!(0,p.u4)(t))return;let s=parseFields(t,{what:"a registry",keys:k,where:` in \`${e}\``},n),flag=e=>(0,f.yG)(b,s(e)??"false",t=>r.report({...t,given:`${e}: ${t.given??""}`})),a={ca:parseCa(s("ca")??"",r,n),http:flag("http"),insecure:flag("insecure")};return(0,i.WE)(n,e,[[a.http&&""!==a.ca,"has `http` and `ca`, but plain http has no certificate: remove one of them"]]),{...a,mirrors:parseMirrors(t,n)}}function parseCa(e,{paths:t},r){if(""===e||e.includes("-----BEGIN"))return""===e?"":(0,v.fB)(e);let failCa=t=>r(t,`ca: ${e}`),n=t.absolute(e),s=`is neither a PEM certificate nor a file that contains one: ${n} was not found`;if(!(0,i.WE)(failCa,void 0,[[!t.exists(n),s]]))return"";let a=t.readFile(e,failCa),o=""===a||a.includes("-----BEGIN");return(0,i.WE)(failCa,void 0,[[!o,"is a file without a PEM certificate"]])&&""!==a?`${a}
-`:""}function parseMirrors(e,t){return listField(e,"mirrors",t).flatMap(e=>(0,n.ry)(e)).filter(e=>(0,i.WE)(t,e,[[!E.test(e.split("/")[0]??"")||!!e.includes("://"),"is not a valid mirror: write its host, `mirror.example.com`, without a scheme"]]))}var $=r(1715),x=r(101),O=r(9310),S=r(5541);let R={dryRun:["dry-run",(0,S.zM)()],packagesApi:["packages-api",(0,S.Yq)(x.Az,"auto")]};function parseImageList({text:e,report:t}){let r=(0,i.qC)(t,"image"),s=(0,n.uz)(e("image")).flatMap(e=>T.test(e.text)?[parseEntry(e.text,r,t)]:(0,n.ry)(e.text).map(requiredImage)).flatMap(({name:e,isRequired:t})=>{if(""===e)return[];let n=(0,i.WE)(r,e,[[/\s#/.test(e),"contains a comment: comments need a line of their own"]])?(0,O.SU)(e.toLowerCase(),t=>r(t,e)):void 0;return n?[{repository:n,isRequired:t}]:[]}),select=e=>s.filter(({isRequired:t})=>t===e).map(({repository:e})=>e),a=select(!0);return{images:a,mirrors:select(!1).filter(e=>!a.some(t=>(0,O.Sh)(t)===(0,O.Sh)(e)))}}(0,S.Yq)({auto:"auto",always:"always",never:"never",true:"auto",false:"never"},"auto");let T=/^"?(?:name|required)\s*=/,C="write `name=docker.io/acme/app,required=false`",requiredImage=e=>({name:e,isRequired:!0});function parseEntry(e,t,r){let n=(0,$.vB)(e)??[],[s="",a=""]=["name","required"].map(e=>(0,$.D$)(n,e)?.trim()),[o]=n.find(([e])=>"name"!==e&&"required"!==e)??[];return(0,i.WE)(t,e,[[void 0!==o,`has an unknown attribute \`${(0,l.ml)(o??"")}\`: ${C}`],[""===s,`has no name: ${C}`]]),{name:s,isRequired:(0,f.yG)("image",""===a?"true":a,r)}}function parseImages(e){let{images:t,mirrors:r}=parseImageList(e);return[...t,...r]}var A=r(4620);let P={config:"use `buildkitd-config`","config-inline":"use `buildkitd-config-inline`",name:"the builder’s name is unique on every node; read it from the output `name`",scope:"write it in an entry of `registry-auth`","bake-target":"there is no bake file; the output `json` has its content",images:"use `image`","sep-annotations":"outputs have one entry per line, and `json` has them as lists","sep-labels":"outputs have one entry per line, and `json` has them as lists","sep-tags":"outputs have one entry per line, and `json` has them as lists",dockerfile:"use `file`",node:"use `nodes`",platform:"use `platforms`",tag:"use `tags`"};function checkNames({env:e,report:t,warn:r},n,i=!1){let s=(0,o.n5)(e);for(let[a,o]of inputsIn(e).filter(([e])=>!n.includes(e))){let e=`is not an input of this action${hint(a,n)}`,[u,c]=[(0,l.ml)(a),remedy(a,s)];""===o.trim()||s&&!i?r(`\`${u}\` ${e}`):i||isMisspelled(a,n)?t({input:u,expected:`${e} ${c}`}):r(`\`${u}\` ${e} ${c}`)}}function inputsIn(e){return Object.entries(e).flatMap(([e,t=""])=>{let r=/^INPUT_(\P{Ll}+)$/u.exec(e)?.[1];return void 0===r?[]:[[r.toLowerCase(),t]]})}function isMisspelled(e,t){return/\W/.test(e)||Object.hasOwn(P,e)||""!==(0,l.au)(e,t)}function remedy(e,t){let r=(0,l.ml)(`INPUT_${e.toUpperCase()}`);return t?`If it is an input of an enclosing composite action, write \`${r}: ''\` in \`env\` of this step`:`If the step does not set it, the job has a variable \`${r}\`: rename the variable`}function hint(e,t){let r=Object.hasOwn(P,e)?P[e]:void 0;return void 0===r?(0,l.au)(e,t)||"; the README lists all inputs.":`: ${r}.`}let M=(0,S.N0)(e=>[[!/^\d+$/.test(e),"is not a valid run id: write `${{ github.run_id }}`"]]),L=(0,S.N0)(e=>[[!/^[1-9]\d*$/.test(e),"is not the number of a pull request: write `${{ github.event.number }}`"]]),I=(0,S.N0)(e=>[[!/^\d{1,6}$/.test(e),"is not a number of images: write `10`, for example"]]),q={...R,tags:["tags",e=>(0,n.ry)(e||"pr-*,build-*")],excludeTags:["exclude-tags",(0,S.p_)()],olderThan:["older-than",(0,S.p0)("3 days")],runId:["run-id",(...e)=>M(...e)||void 0],prNumber:["pr-number",(...e)=>L(...e)||void 0],keepNTagged:["keep-n-tagged",(...e)=>{let t=I(...e);return""===t?void 0:Number(t)}],untagged:["untagged",(0,S.zM)(!0)],unmarked:["unmarked",(0,S.Yq)({auto:"auto",keep:"keep",delete:"delete"},"auto")]};async function readCleanupInputs(e,t,r=a.q){let n=new i.rE,o=(0,A.gV)({env:e,event:t,files:r,diagnostics:n});checkNames(o,s.uL,!0);let l=parseImages(o);0!==l.length||n.hasIssue("image")||(0,i.qC)(o.report,"image")("is empty: write the repositories to clean up, for example `ghcr.io/acme/app`");let u=(0,S.M$)(q,o);checkModes(o);let c=await parseRegistries(o),d=await parseLogins(o,{images:l,push:!0});return n.throwIssues(),{...u,images:l,logins:d,registries:c,warnings:n.warnings}}let D=["run-id","pr-number","keep-n-tagged"];function checkModes({text:e,report:t}){let[r,...s]=D.filter(t=>""!==e(t));for(let e of s)(0,i.qC)(t,e)(`cannot be combined with \`${r??""}\`: set only one of them`);""!==e("keep-n-tagged")&&0===(0,n.ry)(e("tags")).length&&(0,i.qC)(t,"tags")("is empty: `keep-n-tagged` needs patterns of its own, such as `nightly-*`")}},1173:(e,t,r)=>{r.d(t,{WE:()=>passes,qC:()=>failFor,rE:()=>Diagnostics});var n=r(4231);function passes(e,t,r){let n=r.find(([e])=>e);return n&&e(n[1],t),void 0===n}function failFor(e,t,r){return(i,s=r)=>e({input:t,...void 0!==s&&{given:(0,n.ml)(s)},expected:i})}let Diagnostics=class Diagnostics{#e=new Map;#t=new Map;#r=[];#n=[];useAlias(e,t){this.#t.set(e,t)}report=e=>{let t=this.#i(e.input);this.#e.set(JSON.stringify([t,e.given,e.expected]),{...e,input:t})};warn=e=>{this.#r.push(e)};note=e=>{this.#n.push(e)};hasIssue=(...e)=>[...this.#e.values()].some(({input:t})=>e.some(e=>this.#i(e)===t));get warnings(){return this.#r}get notes(){return this.#n}throwIssues(){if(this.#e.size>0)throw new n.dz([...this.#e.values()],this.#r)}#i(e){return this.#t.get(e)??e}}},3760:(e,t,r)=>{r.d(t,{Ni:()=>n,nr:()=>s,uL:()=>i});let n=["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run"],i=["image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"],s=["from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint"]},8425:(e,t,r)=>{r.d(t,{s:()=>LocalPaths,q:()=>l});var n=r(3024),i=r(6760),s=r(9711),a=r(2243),o=r(1173);let readLink=e=>{try{return(0,n.readlinkSync)(e)}catch{return}};function findLeavingLink(e,t,r=readLink){let n=resolveLinks(t,r)??t,s=[t,n].find(t=>isWithin(e,t));if(void 0===s)return;let a=i.posix.relative(s,e).split("/"),o=a.map((e,t)=>i.posix.join(s,...a.slice(0,t+1))).map(e=>({link:e,target:resolveLinks(e,r)})),l=o.find(({target:e})=>void 0===e||!isWithin(e,n));if(void 0!==l||isInGit(a))return l;let u=o.find(({target:e=""})=>isInGit(i.posix.relative(n,e).split("/")));return u&&{...u,isGit:!0}}function isInGit(e){return e.includes(".git")}function isWithin(e,t){return e===t||e.startsWith("/"===t?"/":`${t}/`)}function resolveLinks(e,t){let r=e.split("/"),n="/",s=0;for(let e=r.shift();void 0!==e;e=r.shift()){let a=i.posix.join(n,e),o=a===n||isWithin(a,"/proc")?void 0:t(a);if(void 0!==o&&++s>40)return;void 0===o?n=a:(r.unshift(...o.split("/")),o.startsWith("/")&&(n="/"))}return n}function specialMessage(e="special"){return`is ${e}: replace it by a file or directory`}function leavingMessage({link:e,target:t,isGit:r},n){let s=i.posix.relative(n,e);return void 0===t?`is in a loop of symbolic links at \`${s}\`: replace the link`:`${r?"enters a Git repository":"leaves the workspace"} through the symbolic link \`${s}\`, which leads to ${t}: replace the link by a file or directory, or write the path \`${t}\` itself`}let l={exists:n.existsSync,read:a.XF,readLink:readLink,specialKind:a.I2};let LocalPaths=class LocalPaths{workspace;#s;#a;#o=new Set;constructor(e,t,r){this.workspace=e,this.#s=t,this.#a=r}get used(){return[...this.#o]}absolute(e){return i.posix.resolve(this.workspace,e)}use(e,t,r="read"){let n=this.absolute(e);this.#o.add(["file","variants"].includes(t)&&this.isFile(n)?i.posix.dirname(n):n);let s=findLeavingLink(n,this.workspace,this.#s.readLink);return s?(0,o.qC)(this.#a,t)(leavingMessage(s,this.workspace),e):(0,o.WE)((0,o.qC)(this.#a,t),e,this.#l(n,r)),n}#l(e,t){let r=this.#s.specialKind?.(e),n="connect"===t?"a socket"===r:"archive"===t&&!isWithin(e,this.workspace);return[[void 0!==r&&!n,specialMessage(r)],["archive"===t&&this.isDirectory(e),"is a directory: write the path of a file, such as `out.tar`"],["directory"===t&&this.isFile(e),"is a file: write the path of a directory, or remove the file"]]}readFile(e,t){let r=this.absolute(e),n=findLeavingLink(r,this.workspace,this.#s.readLink);return(0,o.WE)(t,e,[[void 0!==n,n?leavingMessage(n,this.workspace):""],[this.isDirectory(r),"is a directory: write the path of a file"],[!this.exists(r),`was not found: ${r}`]])?this.#u(r,t):""}exists(e){return this.#s.exists(e)}isDirectory(e){return this.#s.exists(`${e}/.`)}isFile(e){return this.exists(e)&&!this.isDirectory(e)}tryRead(e){try{return this.#s.read(e).trim()}catch{return}}#u(e,t){let r=this.tryRead(e);return void 0===r&&t(`cannot be read: the job's user must be able to read ${e}, a file of at most 4 MiB`),r??""}get checkoutHint(){return this.exists(i.posix.join(this.workspace,".git"))?"":(0,s.O)("pathNotFound")}}},5653:(e,t,r)=>{r.d(t,{t:()=>secretVariablesOf});var n=r(4620);function secretVariablesOf(e){return[...(e[(0,n.Qn)("secret-envs")]??"").matchAll(/=\s*"?(\w+)/g)].map(([,e=""])=>e)}},8621:(e,t,r)=>{r.d(t,{F:()=>secretsToMask});var n=r(6760),i=r(1715),s=r(6068),a=r(3344);function serviceVersion(e,t){let given=(r,n)=>(0,i.D$)(e,r)??t[n]??"",r=(0,i.D$)(e,"version"),n=t.ACTIONS_RESULTS_URL??"",s=(0,a.Hn)(t.ACTIONS_CACHE_SERVICE_V2)||n.includes("results-receiver.actions.githubusercontent.com"),o=(0,i.D$)(e,"url_v2")??(s?n:"");if(""!==given("token","ACTIONS_RUNTIME_TOKEN"))return"1"!==r&&""!==o?2:"2"===r||""===given("url","ACTIONS_CACHE_URL")?void 0:1}let appendSuffix=(e,t)=>`${e}-${t}`,appendToEach=(e,t)=>e.split(";").map(e=>appendSuffix(e,t)).join(";"),whole=e=>[e],nameByRepository=e=>["buildkit",...e.split("/")].filter(e=>""!==e).join("-");function lowerCaseName(e){let[,t="",r=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(e)??[];return`${t.toLowerCase()}${r}`}function missing(e,t){return r=>e.map(e=>[((0,i.D$)(r,e)??"")==="",`has no \`${e}\`: write \`${t}\``])}let o=new Map([["registry",{name:{from:"ref",to:"ref"},defaultName:()=>"",normalise:(e,t)=>"ref"===e?lowerCaseName(t):t,withSuffix:(e,t)=>appendSuffix(/:[^/]+$/.test(e)?e:`${e}:buildcache`,t),problems:missing(["ref"],"type=registry,ref=ghcr.io/acme/app:cache")}],["inline",{name:{from:"ref",to:"ref"},defaultName:()=>"",withSuffix:appendSuffix,problems:()=>[[!0,"stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],isInImage:!0}],["local",{name:{from:"src",to:"dest"},defaultName:()=>"",withSuffix:(e,t)=>n.posix.join(e,t),problems:e=>[[!e.some(([e])=>"src"===e||"dest"===e),"has no `dest`: write `type=local,dest=…`"]]}],["gha",{name:{from:"scope",to:"scope"},defaultName:()=>"buildkit",withSuffix:appendSuffix,secretAttributes:["token","ghtoken"],secretVariables:{ACTIONS_RUNTIME_TOKEN:e=>[e],ACTIONS_CACHE_URL:e=>e.replace(/^\w+:\/\/[^/]*/,"").split(/[/?]/).filter(e=>e.length>15)},buildxVariables:["ACTIONS_RUNTIME_TOKEN","ACTIONS_CACHE_URL","ACTIONS_RESULTS_URL","ACTIONS_CACHE_SERVICE_V2","ACTIONS_CACHE_MODE"],problems:(e,t)=>{let r=(0,i.D$)(e,"version")??"",n=e.filter(([e])=>"version"!==e),s=void 0===serviceVersion(e,t),a=s&&""!==r&&void 0!==serviceVersion(n,t);return[[a,`requests version ${r} of the cache service, which this runner lacks: remove \`version=…\` here`],[s&&!a,"needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"]]},warnings:(e,t)=>1===serviceVersion(e,t)&&(0,s.du)(t)?["`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."]:[]}],["s3",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{bucket:"AWS_BUCKET",region:"AWS_REGION"},secretAttributes:["access_key_id","secret_access_key","session_token"],secretVariables:{AWS_SECRET_ACCESS_KEY:whole,AWS_SESSION_TOKEN:whole},problems:missing(["bucket","region"],"type=s3,region=…,bucket=…"),errors:{noCredentials:/get credentials:|no EC2 IMDS role found/i}}],["azblob",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{account_url:"BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",account_name:"BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",container:"BUILDKIT_AZURE_STORAGE_CONTAINER",prefix:"BUILDKIT_AZURE_STORAGE_PREFIX"},secretAttributes:["secret_access_key","sas_token","account_key"],problems:missing(["account_url"],"type=azblob,account_url=https://….blob.core.windows.net,…"),errors:{createdMeanwhile:/\bContainerAlreadyExists\b/}}]]);function secretAttributes(){return[...new Set([...o.values()].flatMap(e=>e.secretAttributes??[]))]}function cacheEnvSecrets(e){return[...o.values()].flatMap(({secretVariables:t={}})=>Object.entries(t).flatMap(([t,r])=>r(e[t]??"")))}function secretPattern(){return RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`,"gi")}function cacheSecrets(e){return[...e.matchAll(secretPattern())].map(e=>e[2]??"")}function keyLines(e){return[...e.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([,e=""])=>e.split(/\s+|\\n/)).filter(e=>e.length>7)}r(1094),r(9310),r(1173),r(4231);var l=r(5653),u=r(4620);function telemetrySecrets(e){return["","TRACES_","METRICS_"].map(t=>e[`OTEL_EXPORTER_OTLP_${t}HEADERS`]??"").flatMap(e=>[...e.split(",").map(telemetry_valueOf),...Object.values(parsePairs(e))]).flatMap(e=>[e,e.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i,"")])}let telemetry_valueOf=e=>e.slice(e.indexOf("=")+1).trim();function parsePairs(e=""){return Object.fromEntries(e.split(",").flatMap(e=>{let[,t=""]=/^([^=]+)=/.exec(e)??[],r=telemetry_valueOf(e);return""===t.trim()?[]:[[t.trim(),/%(?![0-9a-f]{2})/i.test(r)?r:decode(r)]]}))}function decode(e){try{return decodeURIComponent(e)}catch{return e}}let c={passwords:e=>[e("password"),e("sign-password")],"platform tokens":e=>[e("github-token")],"SSH keys":e=>sshKeyParts(e("ssh-private-key")),"signing keys":e=>e("sign-key").includes("://")?[]:sshKeyParts(e("sign-key")),"build secrets, as given":e=>[e("secrets")],"values of build secrets":e=>secretValues(e("secrets")),"variables of build secrets":(e,t)=>(0,l.t)(t).map(e=>t[e]??""),"passwords of registry-auth":e=>listedPasswords(e("registry-auth")),"inline TLS keys":e=>keyLines(["driver-opts","nodes","append"].map(e).join("\n")),"cache credentials":e=>["cache","cache-from","cache-to"].flatMap(t=>cacheSecrets(e(t))),"headers of telemetry":(e,t)=>telemetrySecrets(t),"cache credentials of the job":(e,t)=>cacheEnvSecrets(t),"logins as registries receive them":e=>basicLogins(e("username"),e("password")),"credentials in URLs":e=>d.map(e).flatMap(urlCredentials),"credentials of proxies":(e,t)=>f.flatMap(e=>urlCredentials(t[e]??""))},d=["context","build-contexts","build-args","variants","otlp-endpoint","cache-from","cache-to"],f=["HTTP_PROXY","HTTPS_PROXY","ALL_PROXY"].flatMap(e=>[e,e.toLowerCase()]);function secretsToMask(e){let text=t=>e[(0,u.Qn)(t)]??"",t=Object.values(c).flatMap(t=>t(text,e)).flatMap(e=>e.split(/[\r\n]+/)).map(e=>e.trim()),r=["password","sign-password","github-token"].map(e=>text(e).trim()),n=t.filter(e=>e.length>3||""!==e&&r.includes(e));return[...new Set([...n,...n.flatMap(encodings)])]}function encodings(e){return[JSON.stringify(e).slice(1,-1),encodeUrl(e)].filter(t=>t!==e)}function encodeUrl(e){try{return encodeURIComponent(e)}catch{return e}}function basicLogins(e,t){let r=[e.trim(),t.trim()];return r.includes("")?[]:[Buffer.from(r.join(":")).toString("base64")]}function urlCredentials(e){return[...e.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([,e="",t=""])=>[...e.length>=20?[e]:[],t]).flatMap(e=>[e,decodeUrl(e)])}function decodeUrl(e){try{return decodeURIComponent(e)}catch{return e}}function sshKeyParts(e){return e.replace(/^\s*#.*$/gm,"").replace(/-----(BEGIN|END)[^-]*-----/g,"\n").split(/\s+|\\r\\n|\\n/).filter(e=>e.length>7)}function secretValues(e){return e.split(/[\r\n]+/).flatMap(e=>[/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(e)?.[1]??[],e.replace(/"\s*$/,"")].flat()).map(e=>e.replaceAll('""','"'))}function listedPasswords(e){return[...e.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(([,e=""])=>e.trim().replace(/^(["'])(.*)\1$/s,"$2"))}},4620:(e,t,r)=>{r.d(t,{Qn:()=>variableOf,gV:()=>createSource});var n=r(8425);function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}function createSource({env:e,event:t,files:r,diagnostics:i}){let{report:s,warn:a,note:o,hasIssue:l}=i,u=new n.s(t.workspace,r,s);return{env:e,event:t,paths:u,report:s,warn:a,note:o,hasIssue:l,text:t=>(e[variableOf(t)]??"").trim()}}},5541:(e,t,r)=>{r.d(t,{M$:()=>parseTable,N0:()=>checkedText,Yq:()=>choice,p0:()=>duration,p_:()=>list,zM:()=>boolean});var n=r(3344),i=r(1094),s=r(1173);function parseTable(e,{text:t,report:r}){return Object.fromEntries(Object.entries(e).map(([e,[n,i]])=>[e,i(t(n),(0,s.qC)(r,n,t(n)),{name:n,report:r})]))}let boolean=(e=!1)=>(t,r,{name:i,report:s})=>(0,n.yG)(i,t||String(e),s),choice=(e,t)=>(r,i,{name:s,report:a})=>(0,n.HU)(s,r,e,a)??t,checkedText=e=>(t,r)=>""===t||(0,s.WE)(r,t,e(t))?t:"",list=(e=()=>[])=>(t,r)=>(0,i.ry)(t).filter(t=>(0,s.WE)(r,t,e(t))),a={s:1e3,m:6e4,h:36e5,d:864e5,w:6048e5},duration=(e,t="3 days`, `12 hours` or `2 weeks")=>(r,n)=>{let[,i="",o=""]=/^(\d+(?:\.\d+)?)\s*(s|seconds?|m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(r||e)??[],l=Number(i)*(a[o.charAt(0).toLowerCase()]??0/0),u=`is not a valid duration: write \`${t}\``;return(0,s.WE)(n,r,[[Number.isNaN(l),u]])?l:1/0}},551:(e,t,r)=>{r.d(t,{C:()=>prepareCleanup});var n=r(3179),i=r(7268),s=r(539),a=r(3269);async function dropTokenIfJobHasLogin(e,{images:t,push:r,registries:n,log:a}){let o=(0,s.K)({...n,log:()=>void 0},AbortSignal.timeout(1e4)),check=async e=>{if(await n.credentials(e)===void 0)return;let t=await o(e);try{return await (r?(await t.checkPush(e.path)).ended:t.ping()),""}catch(e){return isRejected(e)?void 0:(0,i.gJ)(e)}},isReplaced=async({registry:e,isPlatformToken:r})=>{let n=t.filter(t=>t.registry===e);if(!r||0===n.length)return!1;let i=await Promise.all(n.map(check));if(i.includes(void 0))return!1;let s=i.find(e=>""!==e),o=void 0===s?"":` It could not be checked: ${s}`;return a.info(`${e}: using the existing login instead of the token.${o}`),!0},l=await Promise.all(e.map(isReplaced));return e.filter((e,t)=>!l[t])}function isRejected(e){return e instanceof a.gl&&("denied"===e.kind||"unauthorized"===e.kind)}var o=r(3024),l=r(6760),u=r(4506),c=r(4231),d=r(8453),f=r(9826);function findStepLogin({registry:e,path:t},r){let i=(0,n.Y4)(e);return r.filter(e=>(0,n.Y4)(e.registry)===i&&appliesTo(e,t)).sort((e,t)=>precision(t)-precision(e))[0]}function originOf({isPlatformToken:e}){return e?"token":"inputs"}function appliesTo({scope:e=""},t){let[r="",n="push"]=e.split("@");return(""===r||r===t)&&n.split(",").includes("push")}function precision({scope:e}){return void 0===e?0:e.startsWith("@")?1:2}async function credentialsFor(e,t,r,i){let s=findStepLogin(e,t);if(s)return{username:s.username,password:s.password,origin:originOf(s)};let a=(0,n.Y4)(e.registry),o=(0,d.qY)(r),l=(0,n.kn)(a,o),u=parseHelperOutput((""===l?void 0:await i(l,a))??"")??(0,n._2)(a,o);return u&&{...u,origin:"job"}}function createHelperRunner({debug:e,info:t}){let r=new Map,run=async(r,n)=>{let s=`docker-credential-${r}`;try{let{code:r,stdout:i,stderr:a}=await (0,f.cZ)(`${s} (${n})`,(0,u.m0)(s,["get"],{input:n,deadline:2e4}),t);if(0===r)return i;e(`${s} has no login for ${n} (exit code ${r}): ${(0,c.ml)(i||a)}`)}catch(t){e(`${s} could not be started for ${n}: ${(0,i.gJ)(t)}`)}};return(e,t)=>{let n=r.get(t)??run(e,t);return r.set(t,n),n}}function missingHelpers(e,t,r){let i=(0,d.qY)(e),s=[...new Set([...t.map(e=>(0,n.kn)((0,n.Y4)(e),i)),(0,d.e1)(i.credsStore)])].filter(e=>""!==e),a=(r.PATH??"").split(l.delimiter);return s.map(e=>`docker-credential-${e}`).filter(e=>!a.some(t=>(0,o.existsSync)((0,l.join)(t,e)))).map(e=>({command:e,text:`${e} is not installed, and ${(0,n.dO)(r)} ${h}`}))}let h="names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";function parseHelperOutput(e){let{Username:t,Secret:r}=(0,d.qY)((0,d.Bl)(e)),n=(0,d.e1)(r);if(""!==n)return"<token>"===t?{username:"",password:"",identityToken:n}:{username:(0,d.e1)(t),password:n}}var p=r(9310),m=r(1931),g=r(5609),w=r(4070);function createRegistryAccess(e,t,r={}){let n=new Map;return{missingHelper:e=>missingHelpers(t,[e],process.env)[0],isPlain:e=>r[e]?.http===!0,credentials:createCredentials(e,t),fetch:(0,m.Hy)(process.env,r),rawFor:e=>{let t=n.get(e)??(0,g.V)(process.env,r,e);return n.set(e,t),t},log:w.t.debug,onWait:(e,t)=>6e4===t?w.t.warn(e):w.t.info(e)}}let y=createHelperRunner(w.t);function createCredentials(e,t){let r=new Map;return n=>{let i=(0,p.Sh)(n),s=r.get(i)??credentialsFor(n,e,t,y);return r.set(i,s),s}}async function prepareCleanup(e,t){let{event:r,log:i}=e,{images:s,packagesApi:a}=t;t.warnings.forEach(e=>i.warn(e));let o=(0,n.Wr)(e.env,i.warn),l=t.registries,u=createRegistryAccess([],o,l),c=createRegistryAccess(await dropTokenIfJobHasLogin(t.logins,{images:s,push:!1,registries:u,log:i}),o,l);return{packages:e.packages(c,a),fetchRunStatus:e.fetchRunStatus(c.fetch,18e6),event:r,until:Date.now()+18e6,log:i}}},5305:(e,t,r)=>{r.d(t,{_:()=>Job});var n=r(3716),i=r(1078),s=r(5095),a=r(8453),o=r(9826),l=r(3024);r(8161);var u=r(6760),c=r(7268),d=r(4506),f=r(2243),h=r(6068);let p={push:trustOfRef,create:trustOfRef,workflow_dispatch:trustOfRef,repository_dispatch:trustOfRef,schedule:()=>"trusted",release:()=>"trusted",merge_group:()=>"pr",pull_request:trustOfPullRequest,pull_request_target:trustOfPullRequest,pull_request_review:trustOfPullRequest,pull_request_review_comment:trustOfPullRequest,workflow_run:trustOfTriggeringRun};function classifyTrust(e){let{name:t,payload:r}=e,n=Object.hasOwn(p,t)?p[t]:void 0;return r&&n?[r,(0,a.qY)(r.client_payload)].filter(e=>(0,a.u4)(e.pull_request)).map(t=>trustOfPullRequest({...e,payload:t})).reduce(lowest,n({...e,payload:r})):"fork"}let m=["fork","pr","trusted"];function lowest(e,t){return m.indexOf(e)<m.indexOf(t)?e:t}function trustOfRef({ref:e,isProtected:t,payload:r}){return e.startsWith("refs/tags/")?"trusted":e.startsWith("refs/heads/")?e.startsWith("refs/heads/gh-readonly-queue/")?"pr":t||isDefaultBranch(e.slice(11),r)?"trusted":"pr":"fork"}function trustOfPullRequest({repository:e,payload:t}){let r=(0,a.qY)(t.pull_request),n=(0,a.qY)(r.head);return!(1===r.flow||""===n.label||isAgitRef(n.ref))&&isRepository(n.repo,e)?"pr":"fork"}function isAgitRef(e){return(0,a.e1)(e).startsWith("refs/pull/")}let g=["pull_request","pull_request_review","pull_request_review_comment"],w=[...g,"push","create"];function readOnlyTrigger(e){let{name:t,actor:r}=e;return g.includes(t)&&"fork"===classifyTrust(e)?"fork":w.includes(t)&&"dependabot[bot]"===r?"Dependabot":void 0}let y=new Set(["push","create","workflow_dispatch","schedule","release"]),v=new Set(["pull_request","merge_group"]);function trustOfTriggeringRun({repository:e,payload:t}){let r=(0,a.qY)(t.workflow_run),n=(0,a.e1)(r.event);return!isRepository(r.head_repository,e)||isAgitRef(r.head_branch)?"fork":y.has(n)?isDefaultBranch((0,a.e1)(r.head_branch),t)?"trusted":"pr":v.has(n)?"pr":"fork"}function isDefaultBranch(e,t){return""!==e&&e===(0,a.qY)(t.repository).default_branch}function isRepository(e,t){let r=(0,a.e1)((0,a.qY)(e).full_name);return""!==r&&r.toLowerCase()===t.toLowerCase()}function event_readEvent(e,t=()=>void 0,r){let variable=(t,r="")=>e[`GITHUB_${t}`]??e[`FORGEJO_${t}`]??e[`GITEA_${t}`]??r,n=withRepository(readPayload(variable("EVENT_PATH"),t),r),i=variable("SERVER_URL","https://github.com").replace(/\/+$/,""),s=variable("REPOSITORY"),[o,l,c]=[variable("EVENT_NAME"),variable("REF"),variable("SHA")],[d,f]=[variable("ACTOR"),"true"===variable("REF_PROTECTED")],p={name:o,ref:l,repository:s,payload:n,isProtected:f,actor:d},m=readOnlyTrigger(p);return{serverUrl:i,apiUrl:variable("API_URL",(0,h.zq)(i)),repository:s,runId:variable("RUN_ID","0"),runAttempt:Number(variable("RUN_ATTEMPT","1")),name:o,ref:l,trust:classifyTrust(p),...m&&{readOnlyTrigger:m},sha:c,actor:d,workspace:(0,u.resolve)(variable("WORKSPACE",process.cwd())),now:new Date,...n&&!(0,a.u4)(n.repository)&&{lacksRepository:!0},...n?.is_dirty===!0&&{isDirty:!0},...parseCommitDate(n??{},c),...parsePullRequest(n??{}),...parseRepository((0,a.qY)(n?.repository),{serverUrl:i,repository:s,name:o,ref:l})}}function withRepository(e,t){return e&&(0,a.u4)(t)&&!(0,a.u4)(e.repository)?{...e,repository:t}:e}function parseRepository(e,{serverUrl:t,repository:r,name:n,ref:i}){let s=(0,a.e1)(e.default_branch)||scheduledBranch(n,i),o=e.private;return{...""!==s&&{defaultBranch:s},..."boolean"==typeof o&&{isPrivate:o},...parseOwnerKind((0,a.qY)(e.owner)),repositoryMetadata:parseMetadata(e,t,r)}}function scheduledBranch(e,t){return"schedule"===e?t.replace(/^refs\/heads\//,""):""}function parsePullRequest(e){let t=(0,a.qY)(e.pull_request),r=e.number??t.number,n=(0,a.e1)((0,a.qY)(t.head).sha),i=(0,a.e1)(e.base_ref)||(0,a.e1)((0,a.qY)(t.base).ref);return{..."number"==typeof r&&{number:String(r)},...""!==n&&{headSha:n},...""!==i&&{baseRef:i}}}function parseOwnerKind({type:e}){return"Organization"===e?{ownerKind:"orgs"}:"User"===e?{ownerKind:"users"}:{}}function parseCommitDate(e,t){let r=[...(0,a.DD)(e.commits),e.head_commit].map(a.qY),n=new Date((0,a.e1)(r.find(({id:e})=>e===t&&""!==t)?.timestamp));return Number.isNaN(n.getTime())?{}:{commitDate:n}}function parseMetadata(e,t,r){let[n="",...i]=(0,a.DD)(e.licenses).map(a.e1);return{title:(0,a.e1)(e.name)||(r.split("/")[1]??""),description:(0,a.e1)(e.description),url:""===e.html_url?"":(0,a.e1)(e.html_url)||repositoryPage(t,r),license:(0,a.e1)((0,a.qY)(e.license).spdx_id)||(0===i.length?n:"")}}function repositoryPage(e,t){return""===t?"":`${e}/${t}`}function readPayload(e,t){try{let t=JSON.parse((0,l.readFileSync)(e,"utf8"));if((0,a.u4)(t))return t;throw Error("not a JSON object")}catch(n){let r=""===e?"GITHUB_EVENT_PATH is not set":`GITHUB_EVENT_PATH is ${e}`;t(`Cannot read the event payload (${r}): ${(0,c.gJ)(n)}. ${b}`);return}}let b="The run has the trust level `fork`, the lowest.";function createEventDetails(e,{repository:t},{signal:r,log:n}){let[i="",s=""]=t.split("/"),fetchData=async(t,a={})=>{try{return(await (0,o.zr)(r,e(t,{owner:i,repo:s,...a}))).data}catch(e){n(`The API does not answer ${t}: ${String(e)}`);return}};return{repository:()=>fetchData("GET /repos/{owner}/{repo}"),commitDate:async e=>{let t=(0,a.qY)(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}",{sha:e})),dateOf=e=>(0,a.e1)((0,a.qY)((0,a.qY)(e).committer).date),r=new Date(dateOf(t.commit)||dateOf(t));return Number.isNaN(r.getTime())?void 0:r}}}var k=r(1793),_=r(9711);function classifyRunRef(e,t){return e.scope!==t.scope?e.age>5184e5?"finished":"running":e.runId!==t.runId?"unknown":t.attemptsEnd&&e.runAttempt<t.runAttempt?"finished":"running"}function hasEnded(e,t,r){return"string"==typeof e?t>5184e5:e.completed?r-e.endedAt>6e5:Math.min(t,r-e.createdAt)>5184e5}function createRunChecker(e,t,r=Date.now){let n=new Map;return{isFinished:async i=>{let s=classifyRunRef(i,e);return"unknown"===s?hasEnded(await (e=>{let r=n.get(e);if(r||n.size>=30)return r??Promise.resolve("unknown");let i=t(e).catch(()=>"unknown");return n.set(e,i),i})(i.runId),i.age,r()):"finished"===s}}}var E=r(5653),$=r(1931),x=r(1025),O=r(4070),S=r(5525),R=r(2815);let Job=class Job{env=process.env;log=O.t;event=event_readEvent(process.env,O.t.warn);#c=i.V4("github-token");#d=new Set;summary={secrets:this.#d,isWanted:!0};#f;constructor(){(0,f.rz)(),(0,n.Y)(),(0,d.rz)((0,E.t)(process.env))}get signal(){if(!this.#f){let e=new AbortController;for(let t of["SIGINT","SIGTERM"])process.on(t,()=>e.abort());this.#f=e}return this.#f.signal}mask(e){for(let t of e)this.#d.has(t)||i.Pq(t),this.#d.add(t)}packages(e,t){let{fetch:r}=e;return{choice:t,platform:this.event,token:this.#c,ownerKind:this.event.ownerKind,registries:e,githubClient:(e,t,n)=>(0,s.Du)({...this.#h(r,n),apiUrl:e,token:t}),clock:{now:Date.now,sleep:o.yy}}}fetchRunStatus(e,t=1e4){let r;return""===this.#c?()=>Promise.resolve("no-token"):n=>(r??=(0,k.XC)((0,s.bg)(this.#h(e,Date.now()+t)),this.event.repository))(n)}eventDetails(){if(""===this.#c||""===this.event.repository)return;let e=this.#h((0,$.Hy)(this.env),Date.now()+5e3),t=AbortSignal.timeout(5e3);return createEventDetails((0,s.bg)(e),this.event,{signal:t,log:this.log.debug})}runs(e){let{runId:t,runAttempt:r}=this.event,n="forgejo"!==(0,h.li)(this.event);return createRunChecker({scope:(0,S.F7)(this.event),runId:t,runAttempt:r,attemptsEnd:n},this.fetchRunStatus(e))}async run(e){return await e().catch(e=>(0,R.xV)(this.#f?.signal.aborted?cancelled(e):e,this.summary)),await (0,x.NS)()}#h(e,t){let{debug:r,info:n}=this.log;return{apiUrl:this.event.apiUrl,token:this.#c,fetch:e,until:t,log:r,onWait:n}}};function cancelled(e){return e instanceof c.yo&&"cancelled"===e.code?e:new c.yo({code:"cancelled",message:(0,_.O)("cancelled"),hint:(0,_.O)("cancelledHint"),details:e instanceof c.yo?[e.message,...e.details]:[],cause:e})}},2651:(e,t,r)=>{r.d(t,{n:()=>forReader});var n=r(3760);let i=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}var s=r(8561);let a=new Set([...n.Ni,...n.nr,...n.uL]),o=[[/\b([Tt])his runner\b/g,"$1his machine"],[/\bon the runner\b/g,"on this machine"],[/\b([Rr])un the job again\b/g,"$1un the command again"],[/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g,""],[/\bin the job image\b/g,"on this machine"],[/\bfrom this job\b/g,"from this machine"],[/\bThis job has no permission\b/g,"Your user has no permission"],[/\bby this job\b/g,"by your user"],[/\b(The|the) user of this job\b/g,"$1 user of this command"],[/\bthe job's user\b/g,"your user"],[/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g,"your ssh-agent"],[/\bthe job’s own Docker login, from an earlier step or from the runner\b/g,"the one of your Docker CLI"],[/\bThe job has no login at this registry:.*/gs,"You have no login at this registry: run `docker login`."],[/\bMount the Unix socket of the engine into the job\b/g,"Set DOCKER_HOST to the Unix socket of the engine"],[/\bin the step's `env`/g,"in the environment"],[/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g,""],[/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g,"Set `ssh-private-key`."],[/`SSH_AUTH_SOCK` of the job\b/g,"`SSH_AUTH_SOCK` of your shell"],[/\bthe job token \(/g,"the token ("],[/\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,"give the token the scope `write:packages`, and its user the Write role"],[/\bThe job needs `permissions: packages: write`, and .*/g,"The token needs the scope `delete:packages`, and its user the Admin role for the package."],[/\bGive the job `permissions: actions: read`/g,"Use a token that may read runs"],[/\bWithout `permissions: actions: read`/g,"Without a token that may read runs"],[/\bThe step sets no secret with the id `([\w.-]+)`.*/gs,"No secret with the id `$1` has a value: set it in `secrets`."],[/\brelative to the workspace\b/g,"relative to the working directory"],[/\bneeds the OIDC token of the job: .*/g,"needs the OIDC token of a CI job: write `sign: key`"],[/: write `\$\{\{ github\.event\.number \}\}`/g,": write `17`, for example"]];function forCommandLine(e){let[t="",...r]=e.split("\n").map(renderLine);if(!/^\d+ invalid inputs?$/.test(t))return[t,...r].join("\n");let n=r.map(e=>e.replace(/^([a-z-]+)(?=: )/,e=>optionOf(e)??e));return[t.replace("input","option"),...n].join("\n")}function forReader(e){return(0,s.N)()?forCommandLine(e):e}function renderLine(e){return/^\s*\|/.test(e)?e:nameOptions(o.reduce((e,[t,r])=>e.replace(t,r),e))}function nameOptions(e){return e.replace(/(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g,(e,t,r,n)=>{let i=optionOf(r);return void 0===i||void 0===n&&(void 0!==t||"ssh"===r)?e:`${t??""}\`${i}${void 0===n?"":` ${n}`}\``})}function optionOf(e){if(a.has(e))return i.includes(e)?secretVariable(e):`--${e}`}},2815:(e,t,r)=>{r.d(t,{x4:()=>reportCleanup,xV:()=>reportFailure});var n=r(1078),i=r(7268),s=r(4231),a=r(2651),o=r(4070);function formatInputIssues(e){let t=new Set(e.map(({input:e})=>e)).size;return[`${t} invalid input${1===t?"":"s"}`,...e.map(formatIssue)].join("\n")}function formatIssue({input:e,given:t,expected:r}){return`${e}: ${void 0===t?"":`"${t}" `}${r}`}r(9310),r(4931),r(7270);let BuildErrors=class BuildErrors extends i.tQ{record;constructor(e,t){super(e),this.name="BuildErrors",this.record=t}};async function reportCleanup({results:e,errors:t}){let{renderCleanup:n}=await Promise.resolve().then(r.bind(r,2952)),s=n(e);setOutputs(s),await writeSummary(s.report);let a=t.find(e=>!(e instanceof i.yo));if(a)throw a;let o=t.filter(e=>e instanceof i.yo);if(o.length>0)throw new i.tQ(o)}async function reportFailure(e,t){let{headline:r,body:l}=(0,i.Wk)(e);e instanceof s.dz?(e.warnings.forEach(e=>o.t.warn(e)),n.C1((0,a.n)(formatInputIssues(e.issues)))):(o.t.line((0,a.n)(l)),n.C1((0,a.n)(r))),await writeSummary(await failureSummary(e),t)}async function failureSummary(e){let{renderErrorSummary:t,renderFailedSummary:n}=await r.e(973).then(r.bind(r,8973));if(e instanceof BuildErrors)return n(e.record,performance.now());let{headline:a,body:o}=(0,i.Wk)(e);if(!(e instanceof s.dz))return t(a,o);let[l="",...u]=formatInputIssues(e.issues).split("\n");return t(l,u.join("\n"))}function setOutputs(e){Object.entries(e).forEach(([e,t])=>n.uH(e,t))}let l={secrets:new Set,isWanted:!0};async function writeSummary(e,{secrets:t,isWanted:i}=l){if(!process.env.GITHUB_STEP_SUMMARY||!i)return;let{limitSummary:s,maskSecrets:a}=await r.e(973).then(r.bind(r,8973));await n.z.addRaw(s(a(e,t))).write().catch(e=>n.$e(`The summary could not be written: ${String(e)}`))}},4070:(e,t,r)=>{r.d(t,{t:()=>a});var n=r(1078),i=r(1025),s=r(2651);let a={info:e=>n.pq((0,i.Fy)((0,s.n)(e))),line:e=>void(0,i.x1)([e]),warn:e=>n.$e((0,s.n)(e)),debug:e=>n.Yz(e),annotate:({title:e,message:t,file:r,line:i})=>n.$e(t,{title:e,...void 0!==r&&{file:r},...void 0!==i&&{startLine:i}}),lines:i.x1}},3344:(e,t,r)=>{r.d(t,{HU:()=>parseChoice,Hn:()=>isTrue,yG:()=>parseBoolean});var n=r(4231);function parseBoolean(e,t,r){return!!/^(true|True|TRUE)$/.test(t)||(/^(false|False|FALSE)$/.test(t)||r({input:e,given:(0,n.ml)(t),expected:"is neither `true` nor `false`"}),!1)}function isTrue(e=""){return/^(1|t|true)$/i.test(e)}function parseChoice(e,t,r,i){let s=/^(true|True|TRUE|false|False|FALSE)$/.test(t)?t.toLowerCase():t;if(""===s)return;if(Object.hasOwn(r,s))return r[s];let a=Object.keys(r).filter(e=>"true"!==e&&"false"!==e);i({input:e,given:(0,n.ml)(t),expected:`is not one of ${a.map(e=>`\`${e}\``).join(", ")}`})}},8561:(e,t,r)=>{r.d(t,{N:()=>runsForCommandLine});function runsForCommandLine(e=process.env){return"true"===e.MULTIARCH_BUILD_COMMAND_LINE}},3716:(e,t,r)=>{r.d(t,{Y:()=>allowManyListeners,_:()=>mapConcurrent});var n=r(8474);async function mapConcurrent(e,t,r=8){let n=[],i=e.entries(),s=!1,worker=async()=>{for(let[e,r]of i){if(s)return;try{n[e]=await t(r)}catch(e){throw s=!0,e}}};return await Promise.all(Array.from({length:Math.min(r,e.length)},worker)),n}function allowManyListeners(){(0,n.setMaxListeners)(0)}},1715:(e,t,r)=>{function splitFields(e){let t=/(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y,r=[];for(;;){let n=t.exec(e);if(!n)return;if(r.push(void 0===n[1]?(n[2]??"").trim():n[1].replaceAll('""','"')),""===n[3])return r}}function parseAttributes(e){let t=splitFields(e)?.map(e=>{let t=e.indexOf("=");return t<1?void 0:[e.slice(0,t).trim().toLowerCase(),e.slice(t+1)]});return t?.every(e=>void 0!==e)?t:void 0}function getAttribute(e,t){return e.find(([e])=>e===t)?.[1]}r.d(t,{D$:()=>getAttribute,Kp:()=>splitFields,vB:()=>parseAttributes})},7268:(e,t,r)=>{r.d(t,{Wk:()=>formatError,c4:()=>isNotFound,gJ:()=>errorMessage,tQ:()=>UserErrors,wA:()=>isInternalError,yo:()=>UserError});let UserError=class UserError extends Error{code;hint;details;constructor({code:e,message:t,hint:r,details:n=[],cause:i}){super(t,{cause:i}),this.name="UserError",this.code=e,this.hint=r,this.details=n}get retryable(){return"busy"===this.code}};let UserErrors=class UserErrors extends Error{errors;constructor(e){super(e.map(({message:e})=>e).join("; ")),this.name="UserErrors",this.errors=e}};function formatError(e){if(e instanceof UserErrors&&e.errors.length>1){let t=e.errors.map(formatError);return{headline:t.map(({headline:e})=>e).join("\n"),body:t.map(({headline:e,body:t})=>`${e}
-${t}`).join("\n\n")}}let t=e instanceof UserErrors?e.errors[0]:e;if(t instanceof UserError){let e=t.details.map(e=>`  | ${e}`);return{headline:t.message,body:[...e,t.hint].join("\n")}}return{headline:`Unexpected error: ${errorMessage(t)}`,body:[t instanceof Error?t.stack??"":"","This looks like a bug in multiarch-build: please report it with the lines above."].join("\n")}}let n=new Set(["TypeError","ReferenceError","RangeError","SyntaxError","EvalError"]);function isInternalError(e){return e instanceof Error&&n.has(e.name)}function errorMessage(e){return e instanceof Error?e.message:String(e)}function isNotFound(e){return e instanceof Error&&"status"in e&&404===e.status}},4506:(t,r,n)=>{n.d(r,{s3:()=>entryPath,m0:()=>exec,DW:()=>minimalEnv,kp:()=>startProcess,zE:()=>waitForExit,rz:()=>withholdVariables});let i=e(import.meta.url)("node:child_process");var s=n(8161),a=n(6760),o=n(2243);async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:s=0x1000000,signal:a,...o}=r,l=startProcess(e,t,{...o,stdio:["pipe","pipe","pipe"]}),u={isKilled:!1},kill=()=>{u.isKilled=!0,l.kill("SIGKILL"),l.stdout?.destroy(),l.stderr?.destroy()},c=new Output(s,kill),d=new Output(s,kill);l.stdout?.on("data",e=>c.add(e)),l.stderr?.on("data",e=>d.add(e)),l.stdin?.on("error",()=>void 0),l.stdin?.end(n);let f=setTimeout(kill,i);a?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(l);return{code:u.isKilled?124:e,stdout:c.text,stderr:d.text}}finally{clearTimeout(f),a?.removeEventListener("abort",kill)}}let Output=class Output{#p;#m;#g=[];#w=0;constructor(e,t){this.#p=e,this.#m=t}add(e){!(this.#w>this.#p)&&(this.#w+=e.length,this.#g.push(e),this.#w>this.#p&&this.#m())}get text(){return Buffer.concat(this.#g).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?o.Dq:63);try{return(0,i.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?s.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!l.has(t)))}let l=new Set,u=/^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/;function withholdVariables(e){for(let t of e)u.test(t)||l.add(t)}function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}function entryPath(e){return(0,a.join)((0,a.dirname)(process.argv[1]??""),`../${e}/index.js`)}},2243:(t,r,n)=>{n.d(r,{lw:()=>homeDir,Dq:()=>o,XF:()=>readRegularFile,rz:()=>setPrivateUmask,I2:()=>specialKind,o_:()=>tryRead,cz:()=>tryReadTail,pb:()=>writePrivate}),n(7598);var i=n(3024);e(import.meta.url)("node:stream/promises");var s=n(8161);let a=process.umask(63);process.umask(a);let o=a;function setPrivateUmask(){process.umask(63)}function homeDir(){try{return(0,s.homedir)()}catch{return"/"}}function tryRead(e){try{let t=(0,i.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,i.readFileSync)(e,"utf8"):""}catch{return""}}function readRegularFile(e){let t=(0,i.statSync)(e);if(!t.isFile()||t.size>4194304)throw Error(`not a file of at most 4 MiB: ${e}`);return(0,i.readFileSync)(e,"utf8")}function tryReadTail(e,t){try{let r=(0,i.openSync)(e,"r");try{let{size:e}=(0,i.fstatSync)(r),n=Buffer.alloc(Math.min(e,t));return n.toString("utf8",0,(0,i.readSync)(r,n,0,n.length,e-n.length))}finally{(0,i.closeSync)(r)}}catch{return""}}function specialKind(e){try{let t=(0,i.statSync)(e);return l.find(([e])=>e(t))?.[1]}catch{return}}let l=[[e=>e.isFIFO(),"a named pipe"],[e=>e.isSocket(),"a socket"],[e=>e.isCharacterDevice()||e.isBlockDevice(),"a device"]];function writePrivate(e,t){(0,i.writeFileSync)(e,t,{mode:384})}},432:(e,t,r)=>{function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function formatRow(e){return`| ${e.map(e=>escapeMarkup(e).replaceAll("|","\\|").replaceAll("\n"," ")).join(" | ")} |`}r.d(t,{My:()=>escapeMarkup,TM:()=>firstLine,a3:()=>formatDuration,iZ:()=>formatRow,z3:()=>formatBytes});let n=/((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/;function escapeMarkup(e){return splitCode(e).map(({isCode:e,part:t})=>e?t:t.replace(/[\\`<[\]]/g,"\\$&")).join("").replace(/^([ \t]*)([#~])/gm,"$1\\$2")}function splitCode(e){return e.split(n).flatMap((e,t)=>t%3==2?[]:[{isCode:t%3==1,part:e}])}function firstLine(e){return e.split("\n")[0]??""}},1931:(e,t,r)=>{r.d(t,{Hy:()=>createFetch,YF:()=>tlsOptions,Ze:()=>findErrorCode,fb:()=>isUntrusted,oJ:()=>limitResponses,rI:()=>loadDispatch,su:()=>createSystemTrust,zO:()=>readChunks});var n=r(2243),i=r(8453),s=r(7087);function createFetch(e,t={}){let r=withSystemCertificates(e),n=new Map;return async(i,s)=>{let a,o,l=new URL(i instanceof Request?i.url:i),u=t[l.host]??t[`${l.host}:443`],c=u??{ca:"",http:!1,insecure:!1};return(c.http&&(l.protocol="http:"),""!==c.ca||c.insecure)?await (a=JSON.stringify([c.ca,c.insecure]),o=n.get(a)??lazily(async()=>await loadUndici(e,await tlsOptions(c))),n.set(a,o),o)(l,s):await r(u?l:i,s)}}function withSystemCertificates(e){let t,r=(0,s.pk)(e)?lazily(()=>loadUndici(e)):globalThis.fetch,n=createSystemTrust(e);return async(i,s)=>await n(async n=>{let load=async()=>await loadUndici(e,await tlsOptions({ca:n,insecure:!1})),a=""===n?r:t??=lazily(load);return await a(i,s)})}function createSystemTrust(e){let t="";return async r=>{try{return await r(t)}catch(s){let n=""===t&&isUntrusted(findErrorCode(s))?systemCertificates(e):"";if(""===n)throw s;let i=await r(n);return t=n,i}}}let a=["/etc/ssl/certs/ca-certificates.crt","/etc/pki/tls/certs/ca-bundle.crt","/etc/ssl/ca-bundle.pem","/etc/pki/tls/cacert.pem","/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem","/etc/ssl/cert.pem"];function systemCertificates({SSL_CERT_FILE:e=""}){return(""===e?a:[e]).map(n.o_).find(e=>""!==e)??""}let o=/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;function isUntrusted(e){return void 0!==e&&o.test(e)}function findErrorCode(e,t=0){let{code:r,cause:n,errors:s}=(0,i.qY)(e);return"string"==typeof r?r:t>4||void 0===n?(0,i.DD)(s).map(e=>findErrorCode(e,t+1))[0]:findErrorCode(n,t+1)}async function*readChunks(e,t){let r=0;for await(let n of e.body??[])if(n instanceof Uint8Array&&(r+=n.length,yield n,r>t))return}function limitResponses(e,t){return async(r,n)=>{let s=await e(r,n),a=[];for await(let e of readChunks(s,t))a.push(e);let o=Buffer.concat(a),l=new URL(s.url||new Request(r).url).host;if(o.length>t)throw Error(`the answer of ${l} is longer than ${t/1024/1024} MiB`);if(/\bjson\b/.test(s.headers.get("content-type")??"")&&(0,i.f_)(o.toString("utf8")))throw Error(`the answer of ${l} is nested too deeply`);let{status:u,statusText:c,headers:d}=s;return Object.defineProperty(new Response(0===o.length||[204,205,304].includes(u)?null:o,{status:u,statusText:c,headers:d}),"url",{value:s.url})}}async function tlsOptions({ca:e,insecure:t}){return{...""===e?{}:{ca:[...(await Promise.resolve().then(r.t.bind(r,1692,23))).rootCertificates,e]},rejectUnauthorized:!t}}function lazily(e){let t;return async(r,n)=>await (await (t??=e()))(r,n)}async function loadUndici(e,t){let{fetch:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await loadDispatch(e,t);return(e,t)=>n(e,{...t,dispatcher:{dispatch:i}})}async function loadDispatch(e,t){let{Agent:n,ProxyAgent:i}=await r.e(752).then(r.t.bind(r,6752,19)),a=new n({...t&&{connect:t}}),o=new Map;return(r,n)=>{let l=new URL(String(r.origin)),u=(0,s.iJ)(l,e);if(void 0===u)return a.dispatch(r,n);if(!/^https?:/.test(u))throw unsupportedProxy(u);let c=`${l.protocol}${u}`,d=o.get(c)??new i({uri:u,...t&&{requestTls:t},proxyTunnel:"https:"===l.protocol});return o.set(c,d),d.dispatch(r,n)}}function unsupportedProxy(e){let[,t="",r=""]=/^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(e)??[];return Object.assign(Error(`the proxy ${t}://${r} is not supported: use an http or https proxy`),{code:"ERR_INVALID_PROXY"})}},4231:(e,t,r)=>{r.d(t,{au:()=>didYouMean,dz:()=>InputError,ml:()=>shorten});let InputError=class InputError extends Error{issues;warnings;constructor(e,t=[]){super(`invalid inputs: ${[...new Set(e.map(({input:e})=>e))].join(", ")}`),this.name="InputError",this.issues=e,this.warnings=t}};function shorten(e){let t=Array.from(e.trim());return(t.length>100?[...t.slice(0,99),"…"]:t).join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,e=>"\n"===e?"\\n":"	"===e?" ":`\\u${(e.codePointAt(0)??0).toString(16).padStart(4,"0")}`)}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let s=1;s<=e.length;s++){let a=[s];for(let o of r.slice(1)){let r=e[s-1]===t[o-1],l=e[s-1]===t[o-2]&&e[s-2]===t[o-1],[u,c,d]=[at(a,o-1),at(i,o),at(i,o-1)],f=l?at(n,o-2)+1:1/0;a.push(Math.min(c+1,u+1,d+ +!r,f))}n=i,i=a}return at(i,t.length)}function at(e,t){return e[t]??1/0}},8453:(e,t,r)=>{function asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}r.d(t,{Bl:()=>tryParseJson,DD:()=>asList,e1:()=>asText,f_:()=>isTooDeep,qY:()=>asRecord,u4:()=>isRecord})},1094:(e,t,r)=>{r.d(t,{ry:()=>splitList,uz:()=>splitLines});var n=r(1715);function splitLines(e){return e.split(/\r\n|\r|\n/).map((e,t)=>({text:e.trim(),line:t+1})).filter(e=>!isIgnored(e.text))}function splitList(e){return splitLines(e).flatMap(e=>(0,n.Kp)(e.text)??e.text.split(",")).map(e=>e.trim()).filter(e=>""!==e)}function isIgnored(e){return""===e||e.startsWith("#")}r(4231)},4885:(e,t,r)=>{r.d(t,{DD:()=>refuseLocalUrl,MJ:()=>isLocalAddress,fB:()=>a,kS:()=>lookupPublic,mJ:()=>isLocalHost});var n=r(610),i=r(7030);let s=new i.BlockList;s.addSubnet("0.0.0.0",8),s.addSubnet("127.0.0.0",8),s.addSubnet("169.254.0.0",16),s.addAddress("168.63.129.16"),s.addAddress("100.100.100.200"),s.addSubnet("::",127,"ipv6"),s.addSubnet("fe80::",10,"ipv6"),s.addAddress("fd00:ec2::254","ipv6");let a="ERR_INVALID_LOCAL_ADDRESS";function isLocalAddress(e){return s.check(e,6===(0,i.isIP)(e)?"ipv6":"ipv4")}function localAddressError(e){return Object.assign(Error(`${e}, an address of this machine or of the metadata service of a cloud`),{code:a})}function refuseLocalUrl({hostname:e,host:t}){let r=e.replace(/^\[|\]$/g,"");if(0!==(0,i.isIP)(r)&&isLocalAddress(r))throw localAddressError(t)}let lookupPublic=(e,t,r)=>{(0,n.lookup)(e,{...t,all:!0},(n,i)=>{n?r(n,[]):i.some(({address:e})=>isLocalAddress(e))?r(localAddressError(e),[]):!0===t.all?r(null,i):r(null,i[0]?.address??"",i[0]?.family)})};async function isLocalHost(e){let t=e.replace(/^\[|\]$/g,"");return 0!==(0,i.isIP)(t)?isLocalAddress(t):await new Promise(e=>{(0,n.lookup)(t,{all:!0},(t,r)=>{e(null===t&&r.some(e=>isLocalAddress(e.address)))})})}},1025:(e,t,r)=>{r.d(t,{Fy:()=>escapeWorkflowCommands,NS:()=>exit,x1:()=>writeLines});var n=r(8474);async function exit(){await new Promise(e=>process.stdout.write("",e)),process.exit()}function writeLines(e){return process.stdout.write(e.map(e=>`${escapeWorkflowCommands(e)}
-`).join("")),process.stdout.writableNeedDrain?(0,n.once)(process.stdout,"drain"):void 0}function escapeWorkflowCommands(e){return e.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g,"$1$2:​").replace(/##(?=\[)/g,"##​")}},8085:(e,t,r)=>{r.d(t,{fB:()=>restorePem,oA:()=>n});let n=/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;function restorePem(e){let t=restoreLines(e).replace(n,(e,t,r)=>["",r.includes(":")?e:formatPemBlock(t,r),""].join("\n")).split("\n").map(e=>e.trim());return`${t.filter((e,r)=>""!==e||t[r-1]?.includes(":")).join("\n")}
-`}function restoreLines(e){return e.replace(/^\uFEFF/,"").replace(/\r\n?/g,"\n").replace(/\\r\\n|\\n/g,"\n")}function formatPemBlock(e,t){let r=t.replace(/\s+/g,"").match(/.{1,64}/g)??[];return`-----BEGIN ${e}-----
-${r.join("\n")}
------END ${e}-----`}},7087:(e,t,r)=>{r.d(t,{U9:()=>isLoopback,iJ:()=>proxyFor,pk:()=>namesProxy});var n=r(7030);function namesProxy(e){return""!==variable(e,"HTTP_PROXY")||""!==variable(e,"HTTPS_PROXY")}function proxyFor({protocol:e,hostname:t,port:r},n){let i=variable(n,"https:"===e?"HTTPS_PROXY":"HTTP_PROXY"),s=t.replace(/^\[|\]$/g,"").replace(/\.$/,"").toLowerCase();if(""===i||isLoopback(s))return;let a={host:s,port:r||("https:"===e?"443":"80")};if(!variable(n,"NO_PROXY").toLowerCase().split(",").some(e=>excludes(e.trim(),a)))return i.includes("://")?i:`http://${i}`}function variable(e,t){return[e[t],e[t.toLowerCase()]].find(e=>void 0!==e&&""!==e)??""}function isLoopback(e){return/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(e)}function excludes(e,{host:t,port:r}){if(""===e||"*"===e)return"*"===e;let[,i="",s]=/^([0-9a-f.:]+)\/(\d+)$/.exec(e)??[];if(void 0!==s)return isInNetwork(t,i,Number(s));let a=parseEntry(e),o=a.host.replace(/^\*(?=\.)/,"");return""!==o&&(void 0===a.port||a.port===r)&&(o.startsWith(".")?t.endsWith(o):t===o||0===(0,n.isIP)(t)&&t.endsWith(`.${o}`))}function parseEntry(e){let t=/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(e);return t?{host:t[1]??t[2]??"",port:t[3]}:{host:e}}function isInNetwork(e,t,r){let i=4===(0,n.isIP)(t)?"ipv4":"ipv6";if(0===(0,n.isIP)(e)||0===(0,n.isIP)(t)||r>("ipv4"===i?32:128))return!1;let s=new n.BlockList;return s.addSubnet(t,r,i),s.check(e,4===(0,n.isIP)(e)?"ipv4":"ipv6")}},5609:(e,t,r)=>{r.d(t,{V:()=>createRawFetch});var n=r(7067),i=r(7030),s=r(4885);async function download(e,{headers:t,signal:r,isForeign:n},i){r.throwIfAborted();let a=new ReadBuffer,o=await connect(e,i,{onread:{buffer:()=>a.place(),callback:(e,t)=>a.add(e,t)},...!0===n&&{lookup:s.kS}}),cancel=()=>o.destroy(r.reason);r.addEventListener("abort",cancel,{once:!0});let end=()=>{r.removeEventListener("abort",cancel),o.destroy()};a.read(o);try{o.write(requestText(e,t));let r=parseHead(await readHead(a));if(r)return{...r,body:contentOf(a,r,end)};end();return}catch(e){throw end(),e}}async function connect({protocol:e,hostname:t,port:n},s,a){let o=t.replace(/^\[|\]$/g,"");if("http:"===e)return(0,i.connect)({host:o,port:Number(n||80),...a});let{connect:l}=await Promise.resolve().then(r.t.bind(r,1692,23)),u=0===(0,i.isIP)(o)?{servername:o}:{};return l({host:o,port:Number(n||443),ALPNProtocols:["http/1.1"],...u,...s,...a})}function requestText({host:e,pathname:t,search:r},n){let i=Object.entries({...n,host:e,connection:"close"}).map(([e,t])=>`${e}: ${t}`);if(i.some(e=>/[^\t\x20-\x7e]/.test(e)))throw TypeError("a header of the request is not valid");return`GET ${t}${r} HTTP/1.1\r
-${i.join("\r\n")}\r
-\r
-`}let ReadBuffer=class ReadBuffer{#y=allocateChunk();#v=Array.from({length:3},allocateChunk);#b=0;#k;#_;#E;#$;read(e){this.#k=e;let end=e=>{this.#_??={error:e},this.#E?.()};e.on("error",end).on("end",end).on("close",end)}place(){return this.#y.subarray(this.#b,this.#b+131072)}add(e,t){t.buffer!==this.#y.buffer&&this.#y.set(t.subarray(0,e),this.#b),this.#b+=e;let r=this.#b+131072>524288;return r?this.#E?.():this.#$||(this.#$=setImmediate(this.#x)),!r}#x=()=>{this.#$=void 0,this.#E?.()};async take(){for(;0===this.#b&&!this.#_;)await new Promise(e=>{this.#E=e});if(this.#E=void 0,0===this.#b&&this.#_?.error instanceof Error)throw this.#_.error;let e=this.#y.subarray(0,this.#b);return this.#v.push(this.#y),this.#y=this.#v.shift()??this.#y,this.#b=0,this.#k?.resume(),e.length<65536?Buffer.from(e):e}};let allocateChunk=()=>Buffer.allocUnsafeSlow(655360);async function readHead(e){let t=Buffer.alloc(0);for(;t.length<65536;){let r=await e.take();if(0===r.length)break;let n=(t=Buffer.concat([t,r])).indexOf("\r\n\r\n");if(n>=0)return{text:t.toString("latin1",0,n),rest:t.subarray(n+4)}}}function parseHead(e){let[t="",...r]=e?.text.split("\r\n")??[],n=/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(t)?.[1],i=parseHeaders(r),s=i.get("content-length")??"",a=!i.has("")&&!i.has("transfer-encoding")&&/^\d{1,15}$/.test(s);if(e&&void 0!==n&&a)return{status:Number(n),headers:{get:e=>i.get(e)??null},rest:e.rest,length:Number(s)}}function parseHeaders(e){let t=new Map;for(let r of e){let[,e="",n=""]=/^([!-9;-~]+):[\t ]*(.*?)[\t ]*$/.exec(r)??[],i=t.get(e.toLowerCase());t.set(e.toLowerCase(),void 0===i?n:`${i}, ${n}`)}return t}async function*contentOf(e,{rest:t,length:r},n){try{let n=r;for(let r=t;n>0;r=await e.take()){if(0===r.length&&r!==t)throw cutError();let e=r.subarray(0,n);n-=e.length,e.length>0&&(yield e)}}finally{n()}}function cutError(){return Object.assign(Error("the connection ended within the response"),{code:"ECONNRESET"})}var a=r(1931),o=r(7087);function createRawFetch(e,t={},r=""){let n=new Map,i={ca:t[r]?.ca??"",http:!1,insecure:!1},o=(0,a.su)(e);return async(r,a)=>{let l=new URL(r),u=t[l.host]??t[`${l.host}:443`],{ca:c,http:d,insecure:f}=u??i;d&&(l.protocol="http:");let h=!0===a.isForeign&&!u;h&&(0,s.DD)(l);let send=async t=>{var r;let i,s,o=await (i=JSON.stringify(r={ca:t,insecure:f}),s=n.get(i)??createClient(e,r),n.set(i,s),s);return await o(l.href,{...a,isForeign:h})};return await (""===c?o(send):send(c))}}async function createClient(e,t){let r,n=""!==t.ca||t.insecure?await (0,a.YF)(t):void 0,i=createDirect(n);return async(t,s)=>void 0===(0,o.iJ)(new URL(t),e)?await i(t,s):await (await (r??=loadProxied(e,n)))(t,s)}async function loadProxied(e,t){let{request:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await (0,a.rI)(e,t);return async(e,{body:t,method:r,headers:s,signal:a})=>{let o={...{method:r,headers:s,signal:a,...void 0!==t&&{body:t}},dispatcher:{dispatch:i}},{statusCode:l,headers:u,body:c}=await n(e,o);return{status:l,headers:headersOf(u),body:c}}}function createDirect(e){let t,i={keepAlive:!0,timeout:4e3,maxSockets:10},s=new n.Agent(i),sendPlain=(e,t)=>(0,n.request)(e,{...t,agent:s}),loadSecure=async()=>{let t=await Promise.resolve().then(r.t.bind(r,4708,23)),n=new t.Agent({...i,...e});return(e,r)=>t.request(e,{...r,agent:n})};return async(r,n)=>{let i=!0===n.isLarge?await download(new URL(r),n,e):void 0;if(i)return i;let s=r.startsWith("https:")?await (t??=loadSecure()):sendPlain;return await exchange(s,r,n)}}async function exchange(e,t,r){let{body:n,signal:i,method:a,headers:o,isForeign:u}=r;i.throwIfAborted();let c=e(t,{method:a,headers:o,...!0===u&&{lookup:s.kS}}),cancel=()=>c.destroy(i.reason);i.addEventListener("abort",cancel,{once:!0}),c.once("close",()=>i.removeEventListener("abort",cancel));let d=await new Promise((e,t)=>{c.on("response",e).on("error",t),sendBody(c,n).catch(e=>c.destroy(e))});d.on("error",ignore);let f=d.socket.remoteAddress,h=Number(d.headers["content-length"]??1/0)<=l?[await readAll(c,d)]:raw_fetch_contentOf(c,d);return{status:d.statusCode??0,headers:headersOf(d.headers),body:h,address:f}}let l=65536;async function readAll(e,t){let r=[];return await new Promise((e,n)=>{t.on("data",e=>r.push(e)).once("end",e).once("error",n)}),e.writableEnded||e.destroy(),Buffer.concat(r)}let ignore=()=>void 0;async function sendBody(e,t){if("object"!=typeof t||t instanceof Uint8Array)return void e.end(t);let r=0,n=ignore;e.once("close",()=>n());let sent=()=>{r--,n()},isClosed=()=>e.destroyed;for await(let i of t){if(isClosed())return;for(r++,e.write(i,sent);r>=3&&!isClosed();)await new Promise(e=>n=e)}e.end()}async function*raw_fetch_contentOf(e,t){try{yield*t}finally{e.writableEnded||e.destroy()}}function headersOf(e){return{get:t=>{let r=e[t.toLowerCase()];return void 0===r?null:String(r)}}}},6564:(t,r,n)=>{n.d(r,{lF:()=>createBackoff,mu:()=>parseRetryAfter,L5:()=>retry,ml:()=>s});let i=e(import.meta.url)("node:timers/promises"),s={now:Date.now,sleep:(e,t)=>(0,i.setTimeout)(e,void 0,t&&{signal:t}),random:Math.random};async function retry(e,t){let r=createBackoff(t);for(let t=1;;t++)try{return await e(t)}catch(e){await r(e)}}function createBackoff({policy:e,clock:t=s,signal:r,log:n=()=>void 0}){let i=t.now(),a=0;return async s=>{if(r?.aborted||!isTransient(s))throw s;let o=nextWait(e,++a,{retryAfter:s.retryAfter,random:t.random()});if(void 0===o||t.now()-i+o>(e.deadline??1/0))throw s;n(`${s.message}; trying again in ${(o/1e3).toFixed(1)} s`),await t.sleep(o,r)}}function nextWait({waits:e,jitter:t=0,longestRetryAfter:r=0},n,{retryAfter:i=0,random:s=1}={}){let a=e[n-1];if(void 0!==a)return Math.max(a*(1-t+t*s),Math.min(i,r))}function parseRetryAfter(e,t){let r=e?.trim()??"";if(/^\d+(\.\d+)?$/.test(r))return 1e3*Number(r);let n=/^[A-Z][a-z]{2}/.test(r)?Date.parse(r):0/0;return Number.isNaN(n)?void 0:Math.max(0,n-t)}function isTransient(e){return e instanceof Error&&"transient"in e&&!0===e.transient}},9826:(e,t,r)=>{r.d(t,{NE:()=>withDeadline,Q3:()=>retryOnRefused,Zy:()=>waitForFile,cZ:()=>logWait,co:()=>withNotices,wj:()=>withTimeout,yy:()=>sleep,zr:()=>withAbort});var n=r(3024);r(7030);var i=r(8453);function sleep(e){return new Promise(t=>setTimeout(t,e))}async function withTimeout(e,t,r){let n,i=new Promise((t,i)=>{n=setTimeout(()=>i(r()),e)});try{return await Promise.race([t,i])}finally{clearTimeout(n)}}async function withDeadline(e,t,r,n){let i=new AbortController,s=setTimeout(()=>i.abort(r()),e),cancel=()=>i.abort(t?.reason);t?.addEventListener("abort",cancel,{once:!0}),t?.aborted&&cancel();try{return await n(i.signal)}finally{clearTimeout(s),t?.removeEventListener("abort",cancel)}}async function withAbort(e,t){let r;t.catch(()=>void 0),e.throwIfAborted();let n=new Promise((t,n)=>{r=()=>n(e.reason instanceof Error?e.reason:Error("cancelled")),e.addEventListener("abort",r,{once:!0})});try{return await Promise.race([t,n])}finally{r&&e.removeEventListener("abort",r)}}async function withNotices(e,t){let r=0,n=setInterval(()=>{(1==++r||r%6==0)&&t(5e3*r)},5e3);try{return await e}finally{clearInterval(n)}}async function logWait(e,t,r){return await withNotices(t,t=>r(`Waiting for ${e} (${t/1e3} s)`))}async function waitForFile(e,t,r){await waitUntil(()=>Promise.resolve((0,n.existsSync)(e)),{timeout:t,signal:r,message:`${e} was not created within ${t/1e3} s`})}async function waitUntil(e,{timeout:t,signal:r,message:n}){let i=Date.now()+t;for(;!await e();){if(r?.throwIfAborted(),Date.now()>i)throw Error(n);await sleep(4)}}async function retryOnRefused(e){return await e().catch(async t=>{if(![t,(0,i.qY)(t).cause].some(e=>"ECONNREFUSED"===(0,i.qY)(e).code))throw t;return await sleep(100),await e()})}},4933:(e,t,r)=>{r.d(t,{HG:()=>NotDeletedError,Iy:()=>splitOwner,cz:()=>urlHost,uT:()=>trimSlashes});let NotDeletedError=class NotDeletedError extends Error{isUnsupported;constructor(e,t,r=!1){super(e,{cause:t}),this.name="NotDeletedError",this.isUnsupported=r}};function splitOwner(e){let t=e.indexOf("/");return{owner:e.slice(0,Math.max(0,t)),name:e.slice(t+1)}}function trimSlashes(e){return e.replace(/\/+$/,"")}function urlHost(e){return URL.canParse(e)?new URL(e).host.toLowerCase():""}},385:(e,t,r)=>{r.d(t,{Hq:()=>parseChildren,J:()=>parseManifestInfo,SB:()=>parseConfigDigest,bR:()=>parseProvenanceBlobs,pL:()=>parseBlobSizes});var n=r(8453),i=r(506),s=r(1793),a=r(5525);let o="application/vnd.buildkit.cacheconfig.v0",l="application/vnd.in-toto+json",u=/^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/,c=/^(text\/spdx|application\/(spdx|vnd\.cyclonedx|vnd\.syft))(\+json|\+xml)?$/,d=new Map,f=[];function parseManifestInfo(e,t,r){let o=parseDocument(t);if(2!==o.schemaVersion)throw Error(`${e} is not an image manifest or index`);let l=indexEntries(o),u=imageBlobs(o),c=l.map(e=>(0,n.e1)(e.digest)).filter(i.Bc),h=(0,n.e1)((0,n.qY)(o.subject).digest),p=(0,n.qY)(o.annotations),m=(0,n.e1)(p[a.xz]),g=(0,n.e1)(p[a.Yo]),w=(0,n.e1)(p["org.opencontainers.image.version"]),y=l.flatMap(attestationEntry),v=statementBlobs(u);return{digest:e,kind:manifestKind((0,i.$U)(r),l,u),refs:0===c.length?f:[...new Set(c)],subject:(0,i.Bc)(h)?h:void 0,attests:0===y.length?d:new Map(y),runAnnotation:""===m?void 0:m,...""!==g&&{pullRequest:g},...`${a.R2}platform`in p&&{isPart:!0},...""!==w&&{version:w},versionRun:(0,s._G)(w),statements:0===v.length?f:v}}function statementBlobs(e){return e.filter(({mediaType:e})=>e===l||u.test((0,n.e1)(e))).sort((e,t)=>Number(e.size)-Number(t.size)).map(({digest:e})=>(0,n.e1)(e))}let parseDocument=e=>(0,n.qY)((0,n.Bl)(new TextDecoder().decode(e))),indexEntries=e=>(0,n.DD)(e.manifests).map(n.qY),imageBlobs=e=>[e.config,...(0,n.DD)(e.layers)].map(n.qY);function manifestKind(e,t,[r,...i]){if(t.some(e=>e.mediaType===o)||r?.mediaType===o)return"cache";if(r?.mediaType===a.rg)return"history";if(e)return"index";let s=i.map(e=>(0,n.e1)(e.mediaType));return 0===s.length?"image":s.every(e=>e===l)?"attestation":s.every(e=>u.test(e))?"signature":s.every(e=>c.test(e))?"sbom":"image"}function attestationEntry(e){let t=(0,n.qY)(e.annotations),r=(0,n.e1)(t["vnd.docker.reference.digest"]);return"attestation-manifest"===t["vnd.docker.reference.type"]?[[(0,n.e1)(e.digest),r]]:[]}function parseConfigDigest(e){let t=(0,n.e1)((0,n.qY)(parseDocument(e).config).digest);return(0,i.Bc)(t)?t:void 0}function parseProvenanceBlobs(e){return(0,n.DD)(parseDocument(e).layers).map(n.qY).filter(({annotations:e})=>(0,n.e1)((0,n.qY)(e)["in-toto.io/predicate-type"]).startsWith("https://slsa.dev/provenance/")).map(({digest:e})=>(0,n.e1)(e)).filter(i.Bc)}function parseChildren(e){return indexEntries(parseDocument(e)).map(e=>(0,n.e1)(e.digest))}function parseBlobSizes(e,t){let r=imageBlobs(parseDocument(t)).flatMap(({digest:e,size:t})=>(0,i.Bc)(e)&&"number"==typeof t?[[e,t]]:[]);return new Map([[e,t.length],...r])}},4449:(e,t,r)=>{r.d(t,{CA:()=>unlessNotFound,G4:()=>readBlobSizes,PX:()=>readManifests,UB:()=>l,createPackageRepository:()=>createPackageRepository,kD:()=>refreshVersion,p:()=>listTagNames,t2:()=>exists,xt:()=>listReferrers,yN:()=>resolveTags,zH:()=>requireTime});var n=r(7268);r(9832);var i=r(3716),s=r(4933),a=r(385);function createPackageRepository(e){let{registry:t,repository:r}=e,n=new Map,read=async e=>{let{bytes:i,mediaType:s}=await t.getManifest(r,e),o=(0,a.J)(e,i,s);return n.set(e,o),o};return{...e,manifest:async e=>n.get(e)??await unlessNotFound(read(e))}}async function readManifests({manifest:e},t){return new Map((await (0,i._)([...new Set(t)],e)).flatMap(e=>e?[[e.digest,e]]:[]))}async function resolveTags({registry:e,repository:t},r){return new Map((await (0,i._)([...r],async r=>({tag:r,digest:await e.headManifest(t,r)}))).flatMap(({tag:e,digest:t})=>void 0===t?[]:[[e,t]]))}async function listTagNames({listTags:e},t){return await unlessNotFound(e(t))??[]}async function listReferrers({registry:e,repository:t},r){let n=[];for(let i of new Set(r)){let r=await e.listReferrers?.(t,i);if(!r)break;n.push(...r)}return n}async function readBlobSizes({registry:e,repository:t},r){let n=await unlessNotFound(e.getManifest(t,r));return n?(0,a.pL)(r,n.bytes):new Map}let exists=async({registry:e,repository:t},r)=>await e.headManifest(t,r)!==void 0;async function refreshVersion(e,t){let r=await e.backend.read(t);if(!r&&await exists(e,t.digest))throw new s.HG(o);return r}let o="the API does not list it yet. A later cleanup deletes it.",l="the tag was moved to another image, so it is kept.";function requireTime({clock:e,deadline:t}){if(e.now()>t)throw new s.HG("the time limit of the cleanup was reached. A later cleanup deletes it.")}async function unlessNotFound(e){try{return await e}catch(e){if((0,n.c4)(e))return;throw e}}},101:(e,t,r)=>{r.d(t,{Az:()=>s,Bj:()=>openPackageRepository});var n=r(9310);let i={github:async()=>(await r.e(591).then(r.bind(r,8591))).githubBackend,forgejo:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,gitea:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,oci:async()=>(await r.e(160).then(r.bind(r,1160))).ociBackend},s=Object.fromEntries(["auto",...Object.keys(i)].map(e=>[e,e]));async function selectBackend(e,t,r,n=i){let s=t.toLowerCase(),[a,o]="auto"===e?[Object.values(n)]:[[n[e]],"explicit"];for(let e of a){let t=await e?.(),n=t?.endpoint(s,r,o);if(t&&void 0!==n)return{definition:t,endpoint:n}}throw Error(`No packages API \`${e}\` for ${t}`)}async function openPackageRepository(e,t,s=i){let{repository:a,client:o,until:l}=t,{definition:u,endpoint:c}=await selectBackend(e.choice,a.registry,e.platform,s),{createPackageRepository:d}=await Promise.resolve().then(r.bind(r,4449));return d({backend:await u.create(c,e,t),registry:o,repository:a.path,name:(0,n.Sh)(a),clock:e.clock,deadline:l})}},3786:(e,t,r)=>{function targetLabel({platform:e,variant:t}){return""===t.name?e:`${e} ${t.name}`}r.d(t,{Op:()=>targetLabel}),r(9310)},8403:(e,t,r)=>{r.d(t,{mk:()=>basicHeader,QG:()=>createAuthorizer,DJ:()=>credentialSecrets});var n=r(8453),i=r(7087);let s=/([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;function parseChallenges(e){let t=[],r=0;for(;r<e.length;){s.lastIndex=r;let n=s.exec(e);if(!n){r++;continue}r=s.lastIndex;let[i,a="",o,l]=n;void 0===o&&void 0===l&&i===a?t.push({scheme:a.toLowerCase(),parameters:new Map}):t.at(-1)?.parameters.set(a.toLowerCase(),o?.replace(/\\(.)/g,"$1")??l??"")}return t}var a=r(3269);function createAuthorizer(e){let{credentials:t}=e,r={kind:"none"},n=new TokenCache(e);return{header:async(e,i)=>"bearer"===r.kind?(await n.get(e,r,i)).header:"basic"===r.kind?t&&basicHeader(t):void 0,learn:async(e,i,s)=>{let{next:a,requestedScope:o}=parseMethod(e);return"none"!==a.kind&&("basic"!==a.kind||!!t&&s!==basicHeader(t))&&(r=a,await n.reject(i,s,o),!0)}}}let TokenCache=class TokenCache{options;tokens=new Map;requestedScopes=new Map;constructor(e){this.options=e}async get(e,t,r){let{credentials:n,http:i,now:s,isPlain:a=()=>!1}=this.options,o=this.tokens.get(e),l=o&&await o;if(l&&s()<l.staleAt)return l;let u=this.tokens.get(e);if(u&&u!==o)return await u;let c=fetchToken(tokenRequest(tokenServer(t.realm,{login:void 0!==n,isPlain:a,info:r}),t.service,this.requestedScopes.get(e)??e,n),{http:i,now:s,info:r});return this.tokens.set(e,c),c.catch(()=>this.tokens.get(e)===c&&this.tokens.delete(e)),await c}async reject(e,t,r){void 0!==r&&this.requestedScopes.set(e,mergeScopes(e,r));let n=this.tokens.get(e),i=await n?.catch(()=>void 0);i?.header===t&&this.tokens.get(e)===n&&this.tokens.delete(e)}};function basicHeader({username:e,password:t}){return`Basic ${Buffer.from(`${e}:${t}`).toString("base64")}`}function credentialSecrets(e){if(!e)return[];let{password:t,identityToken:r=""}=e;return[t,r,basicHeader(e).slice(6)]}function parseMethod(e){let t=parseChallenges(e),r=t.find(({scheme:e,parameters:t})=>"bearer"===e&&t.has("realm"));if(!r)return{next:{kind:t.some(({scheme:e})=>"basic"===e)?"basic":"none"},requestedScope:void 0};let{parameters:n}=r;return{next:{kind:"bearer",realm:n.get("realm")??"",service:n.get("service")},requestedScope:n.get("scope")}}function mergeScopes(...e){let t=new Map;for(let r of e.flatMap(e=>e.split(/\s+/)).filter(e=>""!==e)){let e=r.lastIndexOf(":"),n=e<0?r:r.slice(0,e),i=e<0?[]:r.slice(e+1).split(",");t.set(n,new Set([...t.get(n)??[],...i]))}return[...t].map(([e,t])=>0===t.size?e:`${e}:${[...t].join(",")}`).join(" ")}function tokenRequest(e,t,r,n){if(n?.identityToken!==void 0){let i=new URLSearchParams({grant_type:"refresh_token",client_id:"multiarch-build",service:t??"",scope:r,refresh_token:n.identityToken});return{method:"POST",url:e.href,headers:{"content-type":"application/x-www-form-urlencoded"},body:i.toString(),redirect:"error",limit:1048576}}for(let n of(void 0!==t&&e.searchParams.set("service",t),r.split(" ")))""!==n&&e.searchParams.append("scope",n);let i=n&&{headers:{authorization:basicHeader(n)}};return{method:"GET",url:e.href,limit:1048576,...i}}function tokenServer(e,{login:t,isPlain:r,info:n}){let s=URL.canParse(e)?new URL(e):void 0;if(!s||!/^https?:$/.test(s.protocol))throw(0,a.JW)("the registry names a token server whose address is not an http address",n);let o="https:"===s.protocol||(0,i.U9)(s.host)||(0,i.U9)(n.host);if(t&&!o&&!r(s.host))throw(0,a.JW)(`the registry requests the login for ${s.host} over plain http, where others can read it; to allow that, set \`http: true\` for ${s.host} in \`registries\``,n);return s}async function fetchToken(e,{http:t,now:r,info:i}){let s=r(),o=await t(e,i);if(200!==o.status)throw(0,a.U3)(o,i,r());let l=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(o.bytes))),u=(0,n.e1)(l.token)||(0,n.e1)(l.access_token);if(!/^[\x21-\x7e]+$/.test(u))throw(0,a.JW)(`the token server ${new URL(e.url).host} returned no token`,i);return{header:`Bearer ${u}`,staleAt:s+1e3*("number"==typeof l.expires_in&&l.expires_in>0?l.expires_in:60)*.8}}},2222:(e,t,r)=>{r.d(t,{$L:()=>createBaseUrl,Ez:()=>serverHost,NE:()=>knownBy});var n=r(1931),i=r(7087),s=r(3269);function serverHost(e){return/^(index\.)?docker\.io$/.test(e)?"registry-1.docker.io":e}function createBaseUrl(e,t,r=new Map){let n;if(!(0,i.U9)(e))return()=>Promise.resolve(`https://${serverHost(e)}`);let begin=i=>{let s=probe(e,t,i);return s.catch(()=>{n=void 0,r.get(e)===s&&r.delete(e)}),r.set(e,s),s};return async t=>{if(n)return await n;let i=r.get(e);return await (i?.catch(()=>n??=begin(t))??(n=begin(t)))}}let a=new WeakMap;function knownBy(e){let t=a.get(e)??new Map;return a.set(e,t),t}async function probe(e,t,r){let ping=e=>t({method:"GET",url:`${e}/v2/`,redirect:"manual",limit:1048576},r),i=`http://${e}`,a=await ping(i).catch(e=>e);if(isResponse(a)&&!requiresTls(a))return i;try{return await ping(`https://${e}`),`https://${e}`}catch(e){if(isResponse(a))return i;throw e instanceof s.gl&&(0,n.fb)(e.code)?e:a}}function requiresTls({status:e,headers:t}){return 400===e||e>=300&&e<400&&/^https:/i.test(t.get("location")??"")}function isResponse(e){return"object"==typeof e&&null!==e&&"headers"in e}},539:(e,t,r)=>{r.d(t,{K:()=>createClientFactory});var n=r(9832);function createClientFactory(e,t,{willPush:r}={willPush:!0}){let{fetch:i,rawFor:s,log:a,onWait:o,isPlain:l}=e,u=new Map;return async c=>{let{registry:d}=c,f=await e.credentials(c),h=JSON.stringify([d,f]),p=u.get(h)??(0,n.H)({registry:d,fetch:i,...s&&{raw:s(d)},log:a,willPush:r,...o&&{onWait:o},...l&&{isPlain:l},...f&&{credentials:f},...t&&{signal:t}});return u.set(h,p),p}}},9832:(e,t,r)=>{r.d(t,{H:()=>createRegistryClient});var n=r(7268),i=r(5609),s=r(8453),a=r(6564),o=r(8403),l=r(2222),u=r(7598),c=r(3269),d=r(6839),f=r(9826),h=r(506);function send(e,t){return repeat(e,t.info,()=>sendOnce(e,t))}function atMostOnce(e){let t=-1/0;return(r,n)=>{let i=performance.now();i-t<p||(t=i,e(r,n))}}let p=4e3,m={read:"reading",push:"pushing",delete:"deleting"};function repeat({clock:e,signal:t,log:r,onWait:n},{host:i,subject:s,verb:o},l){return(0,f.co)((0,a.L5)(l,{policy:d.M_,clock:e,signal:t,log:r}),e=>n(`Waiting for ${i}: ${m[o]} ${s} (${e/1e3} s)`,e))}async function sendOnce(e,{allowNotFound:t,...r}){return checkStatus(await authorize(e,r,t=>e.http({...r,...t,limit:4194304},r.info)),r.info,{allowNotFound:t,now:e.clock.now()})}async function streamOnce(e,t){return checkStatus(await authorize(e,t,r=>e.stream({...t,...r},t.info)),t.info,{now:e.clock.now()})}function checkStatus(e,t,{allowNotFound:r=!1,now:n}){let{status:i}=e;if(i>=200&&i<300||404===i&&r)return e;throw(0,c.U3)(e,t,n)}async function authorize(e,t,r){let{authorizer:n}=e,{path:i,info:s,headers:a}=t,o=await e.baseUrl(s),l=i instanceof URL?i.href:`${o}/v2/${i}`;if(new URL(l).origin!==new URL(o).origin)return await r({url:l,headers:{...a}});let u=tokenScope(e,t),send=e=>r({url:l,headers:{...a,...void 0!==e&&{authorization:e}}}),c=await n.header(u,s),d=await send(c);return 401===d.status&&await n.learn(challengeHeader(d,o),u,c)?await send(await n.header(u,s)):d}function challengeHeader({url:e,headers:t},r){return new URL(e).origin===new URL(r).origin?t.get("www-authenticate")??"":""}function requestInfo({registry:e,secrets:t,origin:r},n,i,s){if(void 0===i)return{host:e,subject:e,verb:n,secrets:t,origin:r};let a=void 0===s?"":`${(0,h.Bc)(s)?"@":":"}${s}`;return{host:e,repository:i,subject:`${e}/${i}${a}`,verb:n,secrets:t,origin:r}}function tokenScope({willPush:e},{info:{repository:t,verb:r},mountFrom:n}){if(void 0===t)return"";let i=void 0===n?"":` repository:${n}:pull`;return`repository:${t}:${"delete"===r?"delete":"push"===r||e?"pull,push":"pull"}${i}`}function blobPath(e,t){return`${e}/blobs/${t}`}async function headBlob(e,t,r){let n=requestInfo(e,"read",t,r),i=blobPath(t,r),{status:s}=await send(e,{method:"HEAD",path:i,info:n,allowNotFound:!0});return 404!==s}function readBlob(e,t,r,n=()=>!1){let i=requestInfo(e,"read",t,r.digest),s=[{offset:0,hash:(0,u.createHash)(algorithmOf(r))}];return async function*(a){let o=n()?{offset:a}:findCheckpoint(s,a),{offset:l=0}=o,u=o.hash?.copy();for await(let o of(0===r.size&&verify(r,u,i),readOn(e,{repository:t,blob:r,info:i},l))){l+=o.length,(u=n()?void 0:u?.update(o))&&addCheckpoint(s,{offset:l,hash:u}),l===r.size&&verify(r,u,i);let e=o.subarray(Math.max(0,a-(l-o.length)));e.length>0&&(yield e)}}}function findCheckpoint(e,t){return e.findLast(({offset:e})=>e<=t)??{}}function addCheckpoint(e,{offset:t,hash:r}){t<(e.at(-1)?.offset??0)+4194304||e.push({offset:t,hash:r.copy()})}let algorithmOf=({digest:e})=>e.split(":")[0]??"";function verify(e,t,r){if(!t)return;let n=`${algorithmOf(e)}:${t.digest("hex")}`;if(n!==e.digest)throw(0,c.JW)(`the content has the digest ${n} instead of ${e.digest}`,r)}async function*readOn(e,{repository:t,blob:r,info:n},i){let s=i,o=(0,a.lF)({...e,policy:d.qP}),l=0;for(;s<r.size;)try{for await(let i of(await openBlob(e,{repository:t,blob:r,info:n},s))){if(s+=i.length,l+=i.length,s>r.size)throw(0,c.JW)(`the content is longer than the ${r.size} bytes that its image names`,n);yield i}if(s<r.size)throw shortBlob(n,s,r.size)}catch(t){l>=4194304&&(o=(0,a.lF)({...e,policy:d.qP})),l=0,await o(t)}}function shortBlob({host:e,repository:t,subject:r},n,i){let s=`${r}: the connection ended after ${n} of ${i} bytes`;return new c.gl(s,{kind:"network",host:e,repository:t,transient:!0})}async function openBlob(e,{repository:t,blob:r,info:n},i){let s=blobPath(t,r.digest),a=0===i?{}:{range:`bytes=${i}-`},o=r.size-i>=4194304,l=await streamOnce(e,{method:"GET",path:s,info:n,headers:a,isLarge:o});return skip(l.body,i-firstByte(l,n))}function firstByte({status:e,headers:t,body:r},n){if(206!==e)return 0;let i=/^bytes (\d+)-/.exec(t.get("content-range")??"")?.[1];if(void 0!==i)return Number(i);throw r.return(),(0,c.JW)("the registry returned a part of the content without its position",n)}async function*skip(e,t){let r=t;for await(let t of e)r<t.length&&(yield t.subarray(Math.max(0,r))),r=Math.max(0,r-t.length)}var g=r(1931),w=r(4885);function protectLocalServers(e,t){let{hostname:r}=new URL(`https://${(0,l.Ez)(t)}`),n=[],isRegistryLocal=async()=>n.length>0?n.every(w.MJ):await (0,w.mJ)(r);return async(t,i)=>{if(new URL(t).hostname===r){let r=await e(t,i);return void 0===r.address||n.includes(r.address)||n.push(r.address),r}if("object"==typeof i.body&&!(i.body instanceof Uint8Array))return await e(t,{...i,isForeign:!await isRegistryLocal()});try{return await e(t,{...i,isForeign:!0})}catch(r){if((0,g.Ze)(r)===w.fB&&await isRegistryLocal())return await e(t,i);throw r}}}var y=r(5558);function createHttpStream(e,t){return async(r,n)=>{t?.throwIfAborted();let i=new Watchdog(t),s=r.body?.();try{let t=s&&watchBody(s,i),{response:a,url:o}=await (0,y.e6)(e,r.url,exchangeOf(r,i.signal,t)),{status:l}=a,u=l>=200&&l<300&&"GET"===r.method,c=u?Buffer.alloc(0):await (0,y.io)(a,d.SE),f=u?watchContent(a,i,{...n,url:r.url}):empty();return u||i.end(),{status:l,headers:a.headers,url:o,bytes:c,body:f}}catch(e){throw i.end(),t?.throwIfAborted(),(0,d.x6)(e,r.url,n)}finally{s?.return()}}}function exchangeOf(e,t,r){let{method:n,headers:i,isLarge:s=!1}=e;return{method:n,headers:{...d.o_,...i},signal:t,isLarge:s,...r&&{body:r}}}async function*empty(){}async function*watchBody(e,t){for await(let r of(t.pause(),e))t.wait(),yield r,t.pause(),t.move(r.length);t.restart(3e5)}async function*watchContent(e,t,r){try{for await(let r of(t.restart(),e.body))t.pause(),t.move(r.length),yield r,t.wait()}catch(e){throw t.throwIfCancelled(),(0,d.x6)(e,r.url,r)}finally{t.end()}}let Watchdog=class Watchdog{#O=new AbortController;#S;#R;#T=6e4;#C;#A=0;#P=0;constructor(e){this.#S=e,e?.addEventListener("abort",this.#f,{once:!0}),this.wait()}get signal(){return this.#O.signal}wait(){this.pause(),this.#O.signal.aborted||(this.#C=performance.now(),this.#R??=setTimeout(this.#M,Math.max(0,this.#T-this.#A)))}#M=()=>{if(this.#R=void 0,void 0===this.#C)return;let e=this.#A+performance.now()-this.#C;e<this.#T?this.#R=setTimeout(this.#M,this.#T-e):this.#O.abort(Error(0===this.#P?noData(this.#T):tooSlow(this.#T)))};restart(e=6e4){clearTimeout(this.#R),this.#R=void 0,this.#T=e,this.#L(),this.#C=void 0,this.wait()}pause(){void 0!==this.#C&&(this.#A+=performance.now()-this.#C),this.#C=void 0}move(e){this.#P+=e,this.#P>=65536&&this.#L()}#L(){this.#A=0,this.#P=0}throwIfCancelled(){this.#S?.throwIfAborted()}end(){clearTimeout(this.#R),this.#S?.removeEventListener("abort",this.#f),this.#O.abort()}#f=()=>this.#O.abort(this.#S?.reason)};let noData=e=>`no data for ${e/6e4} min`,tooSlow=e=>`less than 64 KiB in ${e/6e4} min`;async function listTags(e,t){let r=requestInfo(e,"read",t),n=new Set,i=new Set,a=`${t}/tags/list?n=1000`;for(;void 0!==a;){if(i.has(a)||i.size>=1e3)throw(0,c.JW)("the list of tags has more than 1000 pages, or a page twice",r);i.add(a);let t=await send(e,{method:"GET",path:a,info:r}),o=(0,s.Bl)(new TextDecoder().decode(t.bytes));if(!(0,s.u4)(o)||!("tags"in o))throw(0,c.JW)("the list of tags is not valid",r);for(let e of(0,s.DD)(o.tags))"string"==typeof e&&e.length<=128&&n.add(e);if(n.size>1e6)throw(0,c.JW)("the list of tags has more than 1000000 entries",r);a=nextPage(t.headers.get("link"),`${await e.baseUrl(r)}/v2/`,a,r)}return[...n]}async function listReferrers(e,t,r){let n=requestInfo(e,"read",t,r),i=`${t}/referrers/${r}`,a=await send(e,{method:"GET",path:i,info:n,allowNotFound:!0}).catch(ifUnsupported),o=a?.status===200?(0,s.qY)((0,s.Bl)(new TextDecoder().decode(a.bytes))):{};if(Array.isArray(o.manifests))return o.manifests.map(e=>(0,s.e1)((0,s.qY)(e).digest)).filter(h.Bc)}function ifUnsupported(e){if(!(e instanceof c.gl)||"protocol"!==e.kind)throw e}function nextPage(e,t,r,n){let i=/<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(e??"")?.[1];if(void 0===i)return;let s=new URL(r,t),a=URL.canParse(i,s.href)?new URL(i,s):void 0;if(a?.host!==s.host||!a.pathname.startsWith("/v2/"))throw(0,c.JW)("the next page of tags is on another server, which is not trusted",n);return a.pathname.slice(4)+a.search}async function putBlob(e,t,r){let{digest:n}=r.blob,i={...r,session:e,repository:t,info:requestInfo(e,"push",t,n)},s=void 0===r.mountFrom?void 0:await mount(i);return"mounted"===s?s:!s&&await headBlob(e,t,n)?"existing":(await uploadWithRetries(i,s),"uploaded")}async function mount({session:e,repository:t,blob:r,mountFrom:n="",info:i}){let s=`?mount=${r.digest}&from=${encodeURIComponent(n)}`,a=`${blobPath(t,"uploads/")}${s}`;try{let t=await send(e,{method:"POST",path:a,info:i,mountFrom:n});return 201===t.status?"mounted":{url:await uploadUrl(e,t,i),offset:0}}catch(e){if(e instanceof c.gl&&["denied","unauthorized","not-found","protocol"].includes(e.kind))return;throw e}}async function uploadWithRetries(e,t){let{session:r,repository:n,info:i}=e,s=t,attemptUpload=async t=>{if(t>1){if(await headBlob(r,n,e.blob.digest)||s&&await continueUpload(e,s))return;s=void 0}s??=await startUpload(r,n,i),await sendContent(e,s)};try{await (0,a.L5)(attemptUpload,{...r,policy:d.qP})}catch(e){throw e instanceof SourceError?e.cause:e}}async function continueUpload(e,t){try{let r=await readProgress(e.session,t,e.info);return r&&await sendContent(e,r),void 0!==r}catch(e){if(e instanceof c.gl&&!e.transient)return!1;throw e}}let SourceError=class SourceError extends Error{};async function sendContent(e,t){let{session:r,info:n}=e,{digest:i,size:s}=e.blob,a=0===t.offset&&s>0,o=a||t.offset>=s?t.url:await sendRest(e,t);o.searchParams.set("digest",i),a?await stream(e,{method:"PUT",path:o,headers:{"content-length":String(s)}},0):await sendOnce(r,{method:"PUT",path:o,info:n,headers:{"content-type":v}})}let v="application/octet-stream";async function sendRest(e,{url:t,offset:r}){let{size:n}=e.blob,i={"content-range":`${r}-${n-1}`,"content-length":String(n-r)},s=await stream(e,{method:"PATCH",path:t,headers:i},r);return await uploadUrl(e.session,s,e.info)}async function stream({session:e,info:t,read:r},n,i){let s,body=async function*(){try{yield*r(i)}catch(e){throw s=e,e}},a={"content-type":v,...n.headers};try{return await streamOnce(e,{...n,info:t,headers:a,body})}catch(e){throw void 0===s?e:new SourceError("the source failed",{cause:s})}}async function startUpload(e,t,r){let n=await sendOnce(e,{method:"POST",path:blobPath(t,"uploads/"),info:r});return{url:await uploadUrl(e,n,r),offset:0}}async function readProgress(e,{url:t},r){let n=await sendOnce(e,{method:"GET",path:t,info:r}),i=Number(/^(?:bytes=)?0-(\d+)$/.exec(n.headers.get("range")??"")?.[1]??0);return 0===i?void 0:{url:await uploadUrl(e,n,r),offset:i+1}}async function uploadUrl(e,{headers:t,url:r},n){let i=t.get("location");if(null===i||!URL.canParse(i,r))throw(0,c.JW)("the registry did not return the address of an upload",n);let s=new URL(await e.baseUrl(n)),a=new URL(i,r);if(a.host===s.host&&(a.protocol=s.protocol),"https:"!==a.protocol&&a.protocol!==s.protocol)throw(0,c.JW)("the registry returned an unencrypted address for the upload, which is refused",n);return a}async function checkPush(e,t,r=!1){let n=requestInfo(e,"push",t),i=await send(e,{method:"POST",path:blobPath(t,"uploads/"),info:n}),s=await uploadUrl(e,i,n).catch(()=>void 0),a=s?.host===new URL(i.url).host,o=s&&r?refusesOtherContent(e,s,n):Promise.resolve(!1),cancel=async()=>{s&&a&&await sendOnce(e,{method:"DELETE",path:s,info:n}).catch(()=>void 0)};return{verifies:o,ended:o.then(cancel)}}async function refusesOtherContent(e,t,r){let n=new URL(t);n.searchParams.set("digest",`sha256:${(0,u.randomBytes)(32).toString("hex")}`);let i=await sendOnce(e,{method:"PUT",path:n,info:r,headers:{"content-type":v},body:"x"}).catch(e=>e);return i instanceof c.gl&&400===i.status&&"DIGEST_INVALID"===i.code}function createRegistryClient(e){let t=createSession(e);return{registry:e.registry,getManifest:(e,r)=>getManifest(t,e,r),headManifest:(e,r)=>headManifest(t,e,r),putManifest:(e,r,n,i)=>putManifest(t,{repository:e,reference:r,bytes:n,mediaType:i}),deleteManifest:(e,r)=>deleteManifest(t,e,r),getBlob:(e,r)=>getBlob(t,e,r),headBlob:(e,r)=>headBlob(t,e,r),readBlob:(e,r,n)=>readBlob(t,e,r,n),putBlob:(e,r)=>putBlob(t,e,r),listTags:e=>listTags(t,e),listReferrers:(e,r)=>listReferrers(t,e,r),checkPush:(e,r)=>checkPush(t,e,r),ping:async()=>{await send(t,{method:"GET",path:"",info:requestInfo(t,"read")})}}}function createSession(e){let{registry:t,credentials:r,signal:n,willPush:s=!1,isPlain:u=()=>!1}=e,{clock:c=a.ml,log:f=()=>void 0,onWait:h=()=>void 0}=e,p=e.raw??(e.fetch?(0,y.UD)(e.fetch):(0,i.V)({})),m=protectLocalServers(p,t),g=(0,d.uT)(m,n);return{registry:t,willPush:s,secrets:(0,o.DJ)(r),origin:r?.origin,http:g,stream:createHttpStream(m,n),baseUrl:u(t)?()=>Promise.resolve(`http://${t}`):(0,l.$L)(t,g,(0,l.NE)(p)),authorizer:(0,o.QG)({credentials:r,http:g,now:c.now,isPlain:u}),clock:c,signal:n,log:f,onWait:atMostOnce(h)}}async function getManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),{bytes:a,headers:o}=await send(e,{method:"GET",path:i,headers:b,info:n});verifyDigest(a,r,n),verifyDigest(a,o.get("docker-content-digest"),n);let l=o.get("content-type")?.split(";")[0]?.trim()??"",u=h.Fm.includes(l)?l:(0,s.e1)((0,s.qY)((0,s.Bl)(new TextDecoder().decode(a))).mediaType)||l;return{bytes:a,mediaType:u,digest:(0,h.MK)(a,r)}}async function headManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),s=await send(e,{method:"HEAD",path:i,headers:b,info:n,allowNotFound:!0}).catch(undefinedIfUnsupported);if(void 0===s)return(await getManifest(e,t,r).catch(undefinedIfMissing))?.digest;if(404===s.status)return;let a=s.headers.get("docker-content-digest");if(!(0,h.Bc)(a))return(await getManifest(e,t,r)).digest;if((0,h.Bc)(r)&&sameAlgorithm(a,r)&&a!==r)throw(0,c.JW)(`the registry returned a manifest with a different digest, ${a}`,n);return a}async function putManifest(e,{repository:t,reference:r,bytes:n,mediaType:i}){let s=requestInfo(e,"push",t,r);verifyDigest(n,r,s);let a=manifestPath(t,r),o=await send(e,{method:"PUT",path:a,headers:{"content-type":i},body:n,info:s});return verifyDigest(n,o.headers.get("docker-content-digest"),s),(0,h.MK)(n,r)}async function deleteManifest(e,t,r){let n=requestInfo(e,"delete",t,r),i=manifestPath(t,r);await repeat(e,n,t=>sendOnce(e,{method:"DELETE",path:i,info:n,allowNotFound:t>1}))}async function getBlob(e,t,r){let n=requestInfo(e,"read",t,r),{bytes:i}=await send(e,{method:"GET",path:blobPath(t,r),info:n});return verifyDigest(i,r,n),i}let b={accept:h.Fm.join(", ")};function manifestPath(e,t){return`${e}/manifests/${t}`}function undefinedIfUnsupported(e){if(!(e instanceof c.gl)||405!==e.status&&501!==e.status)throw e}function undefinedIfMissing(e){if(!(0,n.c4)(e))throw e}function verifyDigest(e,t,r){if(!(0,h.Bc)(t))return;let n=(0,h.MK)(e,t);if(n!==t)throw(0,c.JW)(`the content has the digest ${n} instead of ${t}`,r)}function sameAlgorithm(e,t){return e.split(":")[0]===t.split(":")[0]}},3179:(e,t,r)=>{r.d(t,{Wr:()=>loadJobDockerConfig,Y4:()=>dockerConfigKey,_2:()=>storedCredentials,dO:()=>dockerConfigFile,kG:()=>dockerConfigDir,kn:()=>credentialHelper});var n=r(3024),i=r(6760),s=r(7268),a=r(2243),o=r(8453);function dockerConfigDir({DOCKER_CONFIG:e=""}=process.env){return""===e?(0,i.join)((0,a.lw)(),".docker"):e}function dockerConfigFile(e=process.env){return(0,i.join)(dockerConfigDir(e),"config.json")}function loadDockerConfig(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,o.u4)(t))return t;throw Error("not a JSON object")}catch(r){return"ENOENT"!==(0,o.qY)(r).code&&t(`Cannot read the Docker configuration ${e}: ${(0,s.gJ)(r)}. Its logins are not used.`),{}}}function loadJobDockerConfig(e,t){return withAuths(loadDockerConfig(dockerConfigFile(e),t),(0,o.Bl)(e.DOCKER_AUTH_CONFIG??""))}function dockerConfigKey(e){return/^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(addressHost(e))?"https://index.docker.io/v1/":addressHost(e)}function withAuths(e,t){let r=(0,o.qY)((0,o.qY)(t).auths),n=Object.keys(r),i=1===Object.keys((0,o.qY)(t)).length&&Object.values(r).every(e=>1===Object.keys((0,o.qY)(e)).length&&void 0!==parseAuth((0,o.e1)((0,o.qY)(e).auth)));if(0===n.length||!i)return e;let s=n.map(e=>[dockerConfigKey(e),r[e]]),a=n.map(e=>[dockerConfigKey(e),""]);return{...e,auths:{...(0,o.qY)(e.auths),...Object.fromEntries(s)},credHelpers:{...(0,o.qY)(e.credHelpers),...Object.fromEntries(a)}}}function credentialHelper(e,t){let r=(0,o.qY)(t.credHelpers),n=Object.hasOwn(r,e)?r[e]:void 0;return"string"==typeof n?n:(0,o.e1)(t.credsStore)}function storedCredentials(e,t){let r=(0,o.qY)(t.auths),n=Object.hasOwn(r,e)?e:Object.keys(r).find(t=>dockerConfigKey(t)===e),i=void 0===n?{}:(0,o.qY)(r[n]),s=parseAuth((0,o.e1)(i.auth)),a=s?.username??(0,o.e1)(i.username),l=s?.password??(0,o.e1)(i.password),u=(0,o.e1)(i.identitytoken);return""!==u?{username:a,password:l,identityToken:u}:""===a||""===l?void 0:{username:a,password:l}}function parseAuth(e){if(""===e||!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(e))return;let t=Buffer.from(e,"base64").toString("utf8"),r=t.indexOf(":");return r<1?void 0:{username:t.slice(0,r),password:t.slice(r+1).replace(/^\0+|\0+$/g,"")}}function addressHost(e){return e.replace(/^[a-z][a-z0-9+.-]*:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}},3269:(e,t,r)=>{r.d(t,{JW:()=>protocolError,U3:()=>responseError,gl:()=>RegistryError});var n=r(4231),i=r(8453),s=r(6564);let RegistryError=class RegistryError extends Error{kind;host;repository;status;code;origin;transient;retryAfter;constructor(e,t){super(e,{cause:t.cause}),this.name="RegistryError",this.kind=t.kind,this.host=t.host,this.repository=t.repository,this.status=t.status,this.code=t.code,this.origin=t.origin,this.transient=t.transient??!1,this.retryAfter=t.retryAfter}};function responseError(e,t,r){let{code:n,text:i}=parseErrorBody(e.bytes),a=errorKind(e,n),o=[String(e.status),n].filter(e=>void 0!==e).join(" "),l=redact(i,t.secrets),u=""===l?o:`${o}: ${l}`;return new RegistryError(`${t.subject}: ${formatKind(a,t)} (${u})`,{kind:a,host:t.host,repository:t.repository,status:e.status,code:n,origin:t.origin,transient:"server"===a||"too-many"===a,retryAfter:(0,s.mu)(e.headers.get("retry-after"),r)})}function protocolError(e,{host:t,repository:r,subject:n}){return new RegistryError(`${n}: ${e}`,{kind:"protocol",host:t,repository:r})}function errorKind({status:e,headers:t},r){let n="DENIED"===r||/error="?insufficient_scope/i.test(t.get("www-authenticate")??"");return 401===e?n?"denied":"unauthorized":403===e?"denied":404===e?"not-found":429===e?"too-many":e>=500&&501!==e&&505!==e?"server":"protocol"}function formatKind(e,{host:t,verb:r,secrets:n}){let i=n.length>0;switch(e){case"unauthorized":return i?`${t} rejected the login`:`${t} requires a login, and none is configured for it`;case"denied":return i?`${t} does not allow this login to ${r}`:`${t} requires a login to ${r}`;case"not-found":return`${t} does not have it, or does not show it ${i?"to this login":"without a login"}`;case"too-many":return`${t} limits the rate of requests`;case"server":return`${t} reported a server error`;case"network":return`${t} could not be reached`;case"protocol":return`${t} rejected the request`}}function parseErrorBody(e){let t=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),r=(0,i.qY)((0,i.DD)(t.errors)[0]),n=(0,i.e1)(r.code),s=(0,i.e1)(r.message)||(0,i.e1)(t.error_description)||(0,i.e1)(t.details)||(0,i.e1)(t.error)||(0,i.e1)(t.message);return{code:/^[A-Z][A-Z_]{1,40}$/.test(n)?n:void 0,text:s===n?"":s}}function redact(e,t){let r=t.filter(e=>""!==e).reduce((e,t)=>e.replaceAll(t,"***"),e);return(0,n.ml)(r.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi,"$1 ***").replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,"***"))}},6839:(e,t,r)=>{r.d(t,{M_:()=>c,SE:()=>f,o_:()=>h,qP:()=>d,uT:()=>createHttpClient,x6:()=>networkError});var n=r(1931),i=r(4231),s=r(4885),a=r(8453),o=r(9826),l=r(3269),u=r(5558);let c={waits:[300,600,1200,2400,4800],jitter:.5,deadline:18e4,longestRetryAfter:6e4},d={waits:c.waits,jitter:.5,longestRetryAfter:6e4},f=65536,h={"accept-encoding":"identity","user-agent":"multiarch-build"};function createHttpClient(e,t){return async(r,n)=>{t?.throwIfAborted();try{return await (0,o.NE)(6e4,t,()=>Error("no complete response within a minute"),t=>sendRequest(e,r,n,t))}catch(e){throw t?.throwIfAborted(),e instanceof l.gl?e:networkError(e,r.url,n)}}}async function sendRequest(e,{method:t,url:r,headers:n,body:i,redirect:s,limit:a},o,c){let d={method:t,headers:{...h,...n},signal:c,...void 0!==i&&{body:i}},{response:p,url:m}=await (0,u.e6)(e,r,d,s),{status:g}=p,w=g>=200&&g<300,y=await (0,u.io)(p,w?a:f);if(y.length>a&&w)throw(0,l.JW)(`the response is longer than ${a/1024/1024} MiB`,o);return{status:g,headers:p.headers,bytes:y,url:m}}let p=/^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;function networkError(e,t,{host:r,repository:i,subject:a}){let o=(0,n.Ze)(e),u=new URL(t).host,c=void 0===o||o.startsWith("ERR_INVALID")?rootMessage(e):o,d=`${a}: the registry refers to ${c}; if it may, list that host in \`registries\``,f=`${a}: the certificate of ${u} is not trusted (${o??""}); set \`ca\` for it in \`registries\`, or name a file with its authority in NODE_EXTRA_CA_CERTS`,h=`${a}: no answer from ${u} (${c})`,m=o===s.fB?d:(0,n.fb)(o)?f:h,g=void 0===o?!/redirect/i.test(c):!p.test(o);return new l.gl(m,{kind:"network",host:r,repository:i,code:o,transient:g,cause:e})}function rootMessage(e,t=0){let{message:r,cause:n}=(0,a.qY)(e);return void 0===n||t>4?(0,i.ml)((0,a.e1)(r)||String(e)):rootMessage(n,t+1)}},506:(e,t,r)=>{r.d(t,{$U:()=>isIndexType,Bc:()=>isDigest,F7:()=>s,Fm:()=>l,KP:()=>i,MK:()=>computeDigest,kh:()=>o,zJ:()=>a});var n=r(7598);let i="application/vnd.oci.image.index.v1+json",s="application/vnd.oci.image.manifest.v1+json",a="application/vnd.docker.distribution.manifest.list.v2+json",o="application/vnd.docker.distribution.manifest.v2+json",l=[i,s,a,o];function computeDigest(e,t="sha256:"){let r=t.startsWith("sha512:")?"sha512":"sha256";return`${r}:${(0,n.createHash)(r).update(e).digest("hex")}`}function isDigest(e){return"string"==typeof e&&/^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(e)}function isIndexType(e){return e===i||e===a}},5558:(e,t,r)=>{r.d(t,{UD:()=>rawOf,e6:()=>follow,io:()=>readBytes});var n=r(1931);async function follow(e,t,r,n="follow"){let i=t,s=r;for(let t=0;;t++){let r=await e(i,s),a=isRedirect(r.status)?r.headers.get("location"):null;if(null===a||"manual"===n||isStream(s.body))return{response:r,url:i};if("error"===n)throw Error("unexpected redirect");if(20===t)throw Error("too many redirects");await readBytes(r,65536);let o=new URL(a,i);s=redirected(s,r.status,o.origin===new URL(i).origin),i=o.href}}function isRedirect(e){return[301,302,303,307,308].includes(e)}function isStream(e){return"object"==typeof e&&!(e instanceof Uint8Array)}function redirected({body:e,...t},r,n){let i=303===r?"HEAD"!==t.method:"POST"===t.method&&r<303,{authorization:s="",...a}=t.headers,o=n&&""!==s?t.headers:a;return i?{...t,method:"GET",headers:o}:{...t,headers:o,...void 0!==e&&{body:e}}}async function readBytes({body:e},t){let r=[],n=0;for await(let i of e)if(r.push(i),(n+=i.length)>t)break;return Buffer.concat(r)}function rawOf(e){return async(t,{body:r,method:i,headers:s,signal:a})=>{let o=void 0!==r&&{body:r,...isStream(r)&&{duplex:"half"}},l=await e(t,{method:i,headers:s,signal:a,...o,redirect:"manual"}),{status:u,headers:c}=l;return{status:u,headers:c,body:(0,n.zO)(l,1/0)}}}},9310:(e,t,r)=>{r.d(t,{SU:()=>parseRepository,Sh:()=>formatRepository,jU:()=>formatTagReference}),r(506);let n="[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?",i=RegExp(`^(?:${n}(?:\\.${n})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`),s=/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/,a=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,o=new Set(["docker.io","index.docker.io","registry-1.docker.io","registry.hub.docker.com"]);function isTag(e){return a.test(e)}function parseRepository(e,t=()=>void 0){let r=e.trim(),n=formProblem(r)??nameProblem(r);if(void 0!==n)return void t(n);let{registry:i,path:s}=splitRegistry(r);return o.has(i)?{registry:"docker.io",path:s.includes("/")?s:`library/${s}`}:{registry:i,path:s}}function formatRepository({registry:e,path:t}){return`${e}/${t}`}function formatTagReference(e){return`${formatRepository(e)}:${e.tag}`}function formProblem(e){let t=/^[a-z][a-z0-9+.-]*:\/\//i.exec(e);if(t)return`begins with \`${t[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``;if(e.includes("@"))return`has a digest: write the repository alone, \`${e.slice(0,e.indexOf("@"))||"ghcr.io/acme/app"}\``;if(isHost(e))return`is a registry without a repository: write \`${e}/acme/app\``;let{name:r,tag:n}=splitTag(e);if(void 0===n)return;if(""===r)return l;let i=isTag(n)?` and \`${n}\` in \`tags\``:", and tags in `tags`";return`has a tag: write \`${r}\` here${i}`}let l="is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`";function nameProblem(e){if(e!==e.toLowerCase())return`has capital letters, which registries refuse: write \`${e.toLowerCase()}\``;let{registry:t,path:r}=splitRegistry(e);return!(i.test(t)&&isPortValid(t)&&s.test(r))||e.length>255?l:"ghcr.io"!==t||r.includes("/")?void 0:`has no owner: write \`ghcr.io/acme/${r}\``}function splitRegistry(e){let t=e.indexOf("/"),r=t<0?"":e.slice(0,t);return/[.:]/.test(r)||"localhost"===r?{registry:r,path:e.slice(t+1)}:{registry:"docker.io",path:e}}function splitTag(e){let t=e.lastIndexOf(":");return t<0||t<e.lastIndexOf("/")||e.endsWith("]")?{name:e}:{name:e.slice(0,t),tag:e.slice(t+1)}}function isHost(e){if(e.includes("/")||!i.test(e))return!1;let[t="",r]=e.startsWith("[")?[e]:e.split(":");return t.startsWith("[")||"localhost"===t||/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(t)&&(void 0===r||/^\d{2,5}$/.test(r))}function isPortValid(e){let t=/:(\d+)$/.exec(e)?.[1];return void 0===t||Number(t)>0&&65536>Number(t)}},7270:(e,t,r)=>{r.d(t,{P:()=>measureTargets});RegExp("^\\[test-of-image \\d+/\\d+\\] (ONBUILD )?");let n=["boot","context","cacheImport","build","export","push","cacheExport"];function isEmulated({native:e},t){return e.length>0&&!e.includes(t)}var i=r(3786);function measureTargets(e){return e.targets.map(t=>measurements_measureTarget(t,e))}let s={whole:void 0,phases:{},steps:{total:0,cached:0},stepTimes:[],bytes:{context:void 0,pulled:void 0,pushed:void 0},cachesFound:void 0};function measurements_measureTarget(e,t){let{id:r}=e,n=findGroup(t.groups,e),i=n?.group.targets.find(e=>e.id===r)??e,a=n?.progress.get(r)??s,{whole:o,phases:l,stepTimes:u,cachesFound:c}=a,d=n?.built.find(e=>e.target.id===r),f={...describeProgress(a,t,d?.test),attempts:n?.attempts??0};return{target:i,platform:i.platform,result:targetResult(i,n),entry:{...describeTarget(i,t),...f},machine:describeMachine(i.node),took:o?o.end-o.start:0,whole:o,phases:l,stepTimes:u,cachesFound:c,metadata:d?.metadata??{}}}function describeMachine({engine:e}){return e?`${e.arch}, ${e.cpus} CPUs, Docker ${e.version}`:""}function findGroup(e,{id:t}){return e.findLast(({group:e})=>e.targets.some(e=>e.id===t))}function targetResult({id:e},t){if(!t)return"skip";if(t.built.some(({target:t})=>t.id===e))return"success";let{failure:r,failing:n}=t;if(!r)return"skip";let i=void 0===n||n.id===e;return"cancelled"!==r.code&&i?"build"===r.code?"failure":"error":"cancellation"}function describeTarget({platform:e,variant:t,node:r,fallback:n},{published:i,previous:s}){let a=i.find(e=>e.variant===t),o=a?.platforms.find(t=>t.platform===e);return{platform:e,digest:o?.digest??"",size:o?.size??null,node:r.spec.name,emulated:isEmulated(r,e),fallback:n??null,previous:findPrevious({platform:e,variant:t},s)}}function findPrevious(e,t){let r=t?.targets.get((0,i.Op)(e));return t&&r?{runId:t.runId,...r}:null}function describeProgress(e,t,r){let{steps:i,bytes:s,phases:a}=e,o=Object.fromEntries(n.map(e=>[e,toSeconds(a[e])]));return{seconds:{queue:toSeconds(queueOf(e,t)),...o,test:toSeconds(r?.time),total:toSeconds(e.whole)},steps:i,bytes:{context:s.context??null,pulled:s.pulled??null,pushed:s.pushed??null},...r&&{test:{output:r.output}}}}function queueOf({whole:e,phases:{boot:t}},{phases:r}){let n=r.find(({phase:e})=>"build"===e);if(!n||!e)return;let i=e.start-n.start-(t?t.end-t.start:0);return{start:n.start,end:n.start+Math.max(0,i)}}function toSeconds(e){return e?Math.round(e.end-e.start)/1e3:null}},4931:(e,t,r)=>{r.d(t,{I:()=>renderNotes});var n=r(432);let i={inputs:"inputs",forks:"builds-of-forks",emulation:"emulation",machine:"clock-and-disk",certificates:"certificates",fallback:"unavailable-nodes",cache:"cache-exports",mirror:"mirrors"};function renderNotes(e){return 0===e.length?[]:[e.map(({topic:e,text:t})=>`${(0,n.My)(t)} [${e}](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md#${i[e]})`).map(e=>e.replace(/^/gm,"> ")).join("\n>\n")]}},5525:(e,t,r)=>{r.d(t,{Cg:()=>cacheOfHistory,F7:()=>repositoryScope,Ly:()=>c,M$:()=>annotatedRun,R2:()=>a,Re:()=>u,Yo:()=>s,aI:()=>d,rg:()=>o,su:()=>pullRequestId,xz:()=>i});var n=r(7598);let i="io.github.multiarch-build.run",s="io.github.multiarch-build.pull-request",a="io.github.multiarch-build.part.",o="application/vnd.multiarch-build.history.v1+json",l="-stats";function cacheOfHistory(e){return e.endsWith(l)?e.slice(0,-l.length):void 0}let u="multiarch-build.moved-aside",c="app.kubernetes.io/managed-by",d="buildx_buildkit_";function repositoryScope({serverUrl:e,repository:t}){return(0,n.createHash)("sha256").update(`${e.toLowerCase()}/${t.toLowerCase()}`).digest("hex").slice(0,8)}function pullRequestId(e,t){return`${repositoryScope(e)}-${t}`}function annotatedRun(e){return/^(\d+)-\d+-/.exec(e??"")?.[1]}},9469:(e,t,r)=>{r.d(t,{i:()=>cleanUpRegistries});var n=r(4933),i=r(4449),s=r(7268),a=r(8453),o=r(3716);let l={names:new Set,digests:new Map};async function snapshotTags(e,t=1/0,r=l){let n=new Set(await (0,i.p)(e.registry,e.repository)),s=r===l?[]:[...n].filter(e=>!r.names.has(e));return{names:n,digests:await (0,i.yN)(e,n.size<=t?n:s)}}function tagsOn(e,t){return[...e.digests].filter(([,e])=>e===t).map(([e])=>e)}async function snapshot_neededBy(e,t){let r=new Set,s=[...new Set(t)];for(let t=0;s.length>0;t++){if(t>32)throw new n.HG(`${s[0]??""} is more than 32 index levels deep, so the manifests that tags need are unknown.`);(s=[...new Set([...(await (0,i.PX)(e,s)).values()].flatMap(e=>e.refs))].filter(e=>!r.has(e))).forEach(e=>r.add(e))}return r}async function isLastProof(e,t,r=new Set){for(let[n,s]of(await e.manifest(t))?.attests??[])if(!r.has(n)&&!((await e.manifest(s))?.runAnnotation===void 0&&await (0,i.t2)(e,s))&&await (0,i.t2)(e,n))return!0;return!1}function unreferencedAttestations(e,t){let r=new Set([...e.keys()].flatMap(e=>t.get(e)?.refs??[]));return[...e.values()].flatMap(({digest:e,tags:n})=>{let i=t.get(e);return 0!==n.length||r.has(e)||i?.kind!=="attestation"?[]:[i]})}async function findOrphans(e,t,r){let n=await (0,o._)(t,async({statements:t})=>{let n=await Promise.all(t.map(t=>readStatement(e,t))),s=n.flatMap(e=>e.subjects),a=await Promise.all(s.map(t=>(0,i.t2)(e,t)));return n.some(({run:e})=>r(e))&&s.length>0&&!a.some(Boolean)});return t.filter((e,t)=>n[t]).map(({digest:e})=>e)}async function describes(e,t,r){let{kind:n,subject:s,statements:a}=t;if(s===r)return!0;if("attestation"!==n&&"signature"!==n)return!1;let[o,...l]=await Promise.all(("attestation"===n?a.slice(0,1):a).map(t=>(0,i.CA)(readStatement(e,t))));return[o,...l].every(e=>e?.subjects.includes(r))}async function readStatement({registry:e,repository:t},r){let n=parsePayload(new TextDecoder().decode(await e.getBlob(t,r))),i=(0,a.qY)(n.predicate),s=(0,a.e1)((0,a.qY)((0,a.qY)(i.runDetails).builder).id)||(0,a.e1)((0,a.qY)(i.builder).id),o=(0,a.DD)(n.subject).map(e=>(0,a.e1)((0,a.qY)((0,a.qY)(e).digest).sha256)),l=(0,a.e1)((0,a.qY)((0,a.qY)(n.critical).image)["docker-manifest-digest"]);return{subjects:[...o.filter(e=>""!==e).map(e=>`sha256:${e}`),...""===l?[]:[l]],run:/\/actions\/runs\/(\d+)/.exec(s)?.[1]}}function parsePayload(e){let t=(0,a.qY)((0,a.Bl)(e)),r=(0,a.e1)(t.payload);return""===r?t:(0,a.qY)((0,a.Bl)(Buffer.from(r,"base64").toString()))}async function auditTags(e){let{digests:t}=await snapshotTags(e),r=new Map,isThere=t=>{let n=r.get(t)??(0,i.t2)(e,t);return r.set(t,n),n},n=(await (0,o._)([...t],async([t,r])=>{let n=[...new Set([r,...await snapshot_neededBy(e,[r])])],i=await Promise.all(n.map(isThere));return{tag:t,missing:n.filter((e,t)=>!i[t])}})).filter(({missing:e})=>e.length>0),s=await (0,i.yN)(e,n.map(({tag:e})=>e));return{tags:t.size,broken:n.filter(({tag:e})=>s.get(e)===t.get(e))}}async function findRestorable(e,t,r){let n=new Map([...t.deleted].filter(([e])=>r.has(e))),i=[...r].filter(e=>!n.has(e)),s=e.backend.listDeleted?.bind(e.backend),a=i.length>0&&s?await findOwned(e,t):new Set,o=new Set(i.filter(e=>a.has(e)));if(0===o.size||!s)return n;for await(let e of s())for(let t of e)o.has(t.digest)&&n.set(t.digest,t);return n}async function findOwned(e,t){let r=await (0,i.PX)(e,t.snapshot.digests.values()),isOwner=e=>t.isAnnotated(e);return new Set([...t.manifests.values(),...r.values()].filter(({digest:e,refs:t})=>isOwner(e)||t.some(isOwner)).flatMap(({refs:e})=>e))}var u=r(1793),c=r(385);function referrerSubject(e){let t=/^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(e)?.[1];return void 0===t?void 0:`sha256:${t}`}async function findReferrers(e,t,r){return(await (0,o._)([...t],async t=>{let{digest:n,subject:i}=t;if(void 0!==i)return[{digest:n,subject:i}];let[s,...a]=[...new Set(r(n).flatMap(e=>referrerSubject(e)??[]))];return void 0===s||a.length>0?[]:await isReferrer(e,t,s)?[{digest:n,subject:s}]:[]})).flat()}async function isReferrer(e,t,r){if("sbom"===t.kind)return!0;if("index"!==t.kind)return await describes(e,t,r);let n=await (0,i.PX)(e,t.refs);return void 0===t.runAnnotation&&[...n.values()].every(({subject:e})=>e===r)}var d=r(5525);let f=[];let Inventory=class Inventory{manifests=new Map;deleted=new Map;childrenOfDeleted=new Map;attestations=new Map;#I=new Map;needed=new Set;snapshot=l;pages=0;#q=new Map;#D;#U;#j;#N;#B=new Map;constructor(e,t,{selection:r,excluded:n=[]}){this.#D=e,this.#U=t,this.#j=r,this.#N=n}async read(){let e=new Set;for await(let t of this.#D.backend.list()){for(let r of(this.pages++,t)){let t=this.#q.get(r.digest),n=t?.version.id===r.id?t.times:0;this.#q.set(r.digest,{version:r,times:n+ +!e.has(r.digest)}),e.add(r.digest)}await this.#F(t.map(({digest:e})=>e))}this.snapshot=await snapshotTags(this.#D);let t=[...this.snapshot.digests].filter(([e])=>this.isExcluded(e));this.#B=new Map(t.map(([e,t])=>[t,e])),await this.#F(this.snapshot.digests.values())}async #F(e){let t=[...e].filter(e=>!this.manifests.has(e)),r=await (0,i.PX)(this.#D,t);for(let[e,t]of r)this.manifests.set(e,t);await this.#U.load([...r.values()].flatMap(e=>this.#j.runOf(e)??[]))}async readNewestPage(){if(this.#D.backend.capabilities.listsById)for await(let e of this.#D.backend.list()){let t=e.filter(({digest:e,id:t,tags:r})=>this.#q.get(e)?.version.id!==t||r.some(t=>this.snapshot.digests.get(t)!==e)).map(({digest:e})=>e);for(let e of(await snapshot_neededBy(this.#D,t)))this.needed.add(e);return}}listedVersion(e){return this.#q.get(e)?.version}versionId(e){return this.#q.get(e)?.version.id??e}async items(){let e=this.#H();return await this.#U.load([...e.values()].flatMap(({digest:e,tags:t})=>this.runsOf(t,e))),this.#D.backend.capabilities.listsUntagged||await this.#W(e),await this.#z(e),await this.#Y(e),e}async #z(e){let t=[...e.keys()].flatMap(t=>this.#G(e,t)?[...this.manifests.get(t)?.attests??[]]:[]);await (0,o._)(t,async([t,r])=>{let n=e.has(t)&&!this.attestations.has(t)?this.manifests.get(t):void 0;n?.kind==="attestation"&&await describes(this.#D,n,r)&&this.attestations.set(t,r)})}#G(e,t){let isClaimed=()=>e.get(t)?.tags.some(e=>this.isExpiredTag(e,t))===!0;return this.isExpiredManifest(t)||!0===this.#j.claimsAttestations&&isClaimed()}async #Y(e){for(let{digest:t,tags:r,createdAt:n}of e.values()){let e=!this.isAnnotated(t)||this.manifests.get(t)?.isPart===!0;if(void 0!==n&&e)for(let e of r){let r=this.isExpiredTag(e,t)?this.#j.claimOf(e):void 0;void 0===r||this.#I.has(r)||this.#I.set(r,await this.#U.lifetime(r))}}}contentRuns(e,t,{named:r}){let{createdAt:n}=this.#q.get(e)?.version??{},i=this.manifests.get(e)?.versionRun;return[...t].filter(e=>{let t=this.#I.get(e);return t&&void 0!==n&&n>=t.createdAt&&n<=t.endedAt&&(!r||i===e)})}runsOf(e,t){return e.flatMap(e=>this.#j.runsOfTag(e,this.manifests.get(t)))}runsToRecheck(e,t){return e.length>0?this.runsOf(e,t):this.#j.rechecksRuns?[this.#j.runOf(this.manifests.get(t))??[]].flat():[]}#H(){let e=new Map,t=new Map;for(let[e,r]of this.snapshot.digests)t.set(r,[...t.get(r)??[],e]);for(let[r,{version:n,times:i}]of this.#q)this.deleted.get(r)?.id!==n.id&&this.manifests.has(r)&&e.set(r,this.#K(n,t.get(r)??f,i));for(let[r,n]of t)!e.has(r)&&this.manifests.has(r)&&e.set(r,{id:"",digest:r,tags:n,confirmed:!1});return e}#K({id:e,digest:t,tags:r,createdAt:n},i,s){let isCurrent=e=>(this.snapshot.digests.get(e)??t)===t;return{id:e,digest:t,tags:r.length+i.length===0?f:[...new Set([...r.filter(isCurrent),...i])],confirmed:s>1||!this.#D.backend.capabilities.listsById,...void 0!==n&&{createdAt:n}}}async #W(e){let t=[...e.values()].filter(({digest:e,tags:t})=>t.some(t=>this.isExpiredTag(t,e))),r=t.flatMap(({digest:e})=>this.manifests.get(e)?.refs??[]),n=[...t.map(({digest:e})=>e),...r,...this.childrenOfDeleted.keys()];await this.#F(n);let s=[...[...e.values()].filter(({tags:e})=>e.some(e=>n.includes(referrerSubject(e)??""))).flatMap(({digest:e})=>this.manifests.get(e)?.refs??[]),...await (0,i.xt)(this.#D,n)];for(let t of(await this.#F(s),s))e.has(t)||this.deleted.has(t)||this.manifests.get(t)?.subject===void 0||e.set(t,{id:t,digest:t,tags:[],confirmed:!0});let a=new Set([...this.manifests.values()].flatMap(({attests:e})=>[...e]).flatMap(([e,t])=>this.isAnnotated(t)?[e]:[]));for(let t of[...[...e.keys()].flatMap(e=>this.manifests.get(e)?.refs??[]),...this.childrenOfDeleted.keys()])!(e.has(t)||this.deleted.has(t))&&this.manifests.has(t)&&(this.isAnnotated(t)||a.has(t))&&e.set(t,{id:t,digest:t,tags:[],confirmed:!0})}referrerCandidates(e){let isExpired=({digest:e,tags:t})=>t.some(t=>this.isExpiredTag(t,e)),t=[...e.values()].filter(isExpired).map(({digest:e})=>e),r=t.flatMap(e=>this.manifests.get(e)?.refs??[]),n=new Set([...t,...r,...this.childrenOfDeleted.keys()]),i=new Set;for(let[t,{tags:r}]of[...e,...e]){let e=this.manifests.get(t)?.subject;[...void 0===e?[]:[e],...r.flatMap(e=>referrerSubject(e)??[])].some(e=>n.has(e)||this.isAnnotated(e)||i.has(e))&&i.add(t)}return[...i].flatMap(e=>this.manifests.get(e)??[])}isAnnotated(e){return void 0!==(0,d.M$)(this.manifests.get(e)?.runAnnotation)}isFinished(e){return void 0!==e&&this.#U.classify(e).expired}isExpiredManifest(e){return this.isFinished(this.#j.runOf(this.manifests.get(e)))}isExpiredTag(e,t){return this.#j.isDeletable(e,this.manifests.get(t))&&!this.isExcluded(e)&&this.runsOf([e],t).every(e=>this.isFinished(e))}keepReason(e,t){let r=this.manifests.get(t);if(!this.#j.includes(e,r))return;if(this.isExcluded(e))return"it matches `exclude-tags`.";let n=this.#B.get(t);if(void 0!==n)return`its image also has the tag ${n}, which matches \`exclude-tags\`.`;if(this.isExpiredTag(e,t))return;let i=this.runsOf([e],t).map(e=>this.#U.classify(e));return i.find(e=>!e.expired)?.reason??this.#j.keepReason(e,r)}isExcluded(e){return(0,u.MT)(e,this.#N)}excludedDigests(e){let hasExcluded=({tags:e})=>e.some(e=>this.isExcluded(e));return[...e.values()].filter(hasExcluded).map(({digest:e})=>e)}isRemovableTag(e,t){return this.manifests.get(t)?.kind==="history"&&!this.isExcluded(e)||this.isExpiredTag(e,t)}};let ImageAges=class ImageAges{#D;#V=new Map;constructor(e){this.#D=e}async of({digest:e,tags:t,pushedAt:r,taggedAt:n}){if(void 0!==n)return{publishedAt:n};if(t.length>1)return{unknown:`it has the tags ${t.join(", ")}, and may have been pushed again`};let i=this.#V.get(e)??readContent(this.#D,e);return this.#V.set(e,i),ageOf(await i,r,this.#D.backend.capabilities.listsById)}};function ageOf({builtAt:e,created:t,isOfOneRun:r},n,i){return i?void 0===n?{unknown:"the API does not list it yet"}:void 0!==e?{publishedAt:Math.max(e,n)}:r||t.some(e=>isTimeOfBuild(e,n))?{publishedAt:n}:{unknown:"its content may be reproducible (no provenance, and no time of a build), and pushed again"}:void 0===e?{unknown:"it has no provenance with the time of its build, and the registry reports no time"}:{publishedAt:e}}function isTimeOfBuild(e,t){return/\.\d*[1-9]/.test(e)&&864e5>Math.abs(t-Date.parse(e))}async function readContent(e,t){let r=await e.manifest(t),n=await Promise.all((r?.refs??[]).map(e.manifest)),i=[r,...n].flatMap(e=>e??[]),s=i.filter(({kind:e})=>"attestation"===e),a=(await Promise.all(s.map(t=>readFinishTimes(e,t)))).flat(),o=r?.runAnnotation!==void 0;if(a.length>0)return{builtAt:Math.max(...a),created:[],isOfOneRun:o};let l=i.filter(({kind:e})=>"image"===e);return{builtAt:void 0,created:await Promise.all(l.map(t=>readCreated(e,t))),isOfOneRun:o}}let h=Date.UTC(2e3,0);async function readFinishTimes(e,{digest:t}){let r=await (0,i.CA)(e.registry.getManifest(e.repository,t));return(await Promise.all((r?(0,c.bR)(r.bytes):[]).map(t=>readJson(e,t)))).flatMap(({predicate:e})=>{let{runDetails:t,metadata:r}=(0,a.qY)(e),n=Date.parse((0,a.e1)((0,a.qY)((0,a.qY)(t).metadata).finishedOn)||(0,a.e1)((0,a.qY)(r).buildFinishedOn));return n>=h?[n]:[]})}async function readCreated(e,{digest:t}){let r=await (0,i.CA)(e.registry.getManifest(e.repository,t)),n=r&&(0,c.SB)(r.bytes);return void 0===n?"":(0,a.e1)((await readJson(e,n)).created)}async function readJson({registry:e,repository:t},r){let n=await (0,i.CA)(e.getBlob(t,r));return(0,a.qY)(n&&(0,a.Bl)(new TextDecoder().decode(n)))}function decideRetention(e,t){let r=t.patterns.map(r=>countNewer(r,e,t));return limit(new Map(e.map(e=>[e.tag,decideTag(e,r,t)])),e)}function countNewer(e,t,r){let n=[...new Map(t.filter(t=>(0,u.MT)(t.tag,[e])&&isOld(t,r)).map(({digest:e,age:{publishedAt:t=0}})=>[e,t])).values()].sort((e,t)=>t-e),i=new Map;return n.forEach((e,t)=>i.set(e,i.get(e)??t)),{pattern:e,newerThan:e=>i.get(e)??0}}let isOld=({age:{publishedAt:e=1/0}},{now:t,olderThan:r})=>t-e>=r;function decideTag(e,t,r){let{digest:n,age:i}=e,keep=e=>({isExpired:!1,digest:n,reason:e}),s=t.filter(({pattern:t})=>(0,u.MT)(e.tag,[t]));if(void 0===i.publishedAt)return keep(`its age is unknown: ${i.unknown}.`);if(!isOld(e,r))return keep("the image is younger than `older-than`.");let{publishedAt:a}=i,o=s.find(({newerThan:e})=>e(a)<r.keep);if(o)return keep(`one of the ${r.keep} newest of \`${o.pattern}\`.`);let[{pattern:l}={pattern:""}]=s;return{isExpired:!0,digest:n,reason:0===r.keep?`\`${l}\` keeps none`:`not one of the ${r.keep} newest of \`${l}\``}}function limit(e,t){let r=t.filter(({tag:t})=>e.get(t)?.isExpired),n=new Set([...new Set([...r].sort((e,t)=>(e.age.publishedAt??0)-(t.age.publishedAt??0)).map(({digest:e})=>e))].slice(0,100));for(let{tag:t,digest:i}of r)n.has(i)||e.set(t,{isExpired:!1,digest:i,reason:"one cleanup deletes 100 images by their number. A later cleanup deletes it."});return e}function runReason(e){return e.runReason??"its run has finished"}function selectRuns(e,t){let includes=t=>(0,u.MT)(t,e),claimOf=e=>includes(e)?(0,u._G)(e):void 0;return{includes,isDeletable:(e,t)=>{let r=claimOf(e);return void 0!==r&&((0,u.sm)(r)||(0,d.M$)(t?.runAnnotation)===r)},keepReason:e=>{let t=claimOf(e);return void 0===t?"its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.":`${t} may be a pull request number: the image has no ownership annotation of run ${t}.`},runsOfTag:e=>[claimOf(e)??[]].flat(),runOf:e=>(0,d.M$)(e?.runAnnotation),claimOf,reason:e=>void 0===t?formatRuns([...new Set(e.flatMap(e=>claimOf(e)??[]))]):`it belongs to run ${t}, which \`run-id\` names`,...void 0!==t&&{runReason:"`run-id` names its run"}}}function formatRuns(e){return 1===e.length?`run ${e.join()} has finished`:`the runs ${e.join(", ")} have finished`}function selectPullRequest(e,t){let runOf=e=>e?.pullRequest===t?(0,d.M$)(e.runAnnotation):void 0,includes=(t,r)=>(0,u.MT)(t,e)&&void 0!==runOf(r),r=t.slice(t.lastIndexOf("-")+1);return{includes,isDeletable:includes,keepReason:()=>`it is not an image of pull request ${r}.`,runsOfTag:(e,t)=>includes(e,t)?requiredRuns(e,t):[],runOf,rechecksRuns:!0,claimOf:()=>void 0,reason:(e,t)=>`run ${runOf(t)??""} of pull request ${r} has finished`}}function requiredRuns(e,t){let[r,n]=[(0,d.M$)(t?.runAnnotation),(0,u._G)(e)];return[...new Set([...void 0===r?[]:[r],...void 0!==n&&(0,u.sm)(n)?[n]:[]])]}let RetainedTags=class RetainedTags{selection;#D;#J;#Z;#X=new Map;constructor(e,t){this.#D=e,this.#J=t,this.#Z=new ImageAges(e),this.selection=this.#Q()}async update({digests:e,manifests:t,versionOf:r,isExcluded:n}){let i=[...e].filter(([e,r])=>this.selection.includes(e,t.get(r))&&!n(e)),s=new Map;for(let[e,t]of i)s.set(t,[...s.get(t)??[],e]);let a=await (0,o._)([...s],async([e,t])=>{let{createdAt:n,taggedAt:i}=r(e)??{},s=await this.#Z.of({digest:e,tags:t,pushedAt:n,taggedAt:i});return t.map(t=>({tag:t,digest:e,age:s}))});this.#X=decideRetention(a.flat(),{...this.#J,now:this.#D.clock.now()})}isNamed(e,t,r){let n=this.#J.patterns.filter(e=>[...t].some(t=>(0,u.MT)(t,[e]))),isVersion=e=>void 0!==e&&(0,u.MT)(e,n),i=r.get(e);if(i?.kind!=="index"||void 0!==i.version)return isVersion(i?.version);let s=i.refs.map(e=>r.get(e)).filter(e=>e?.kind!=="attestation");return s.length>0&&s.every(e=>isVersion(e?.version))}#Q(){let{patterns:e}=this.#J,verdictOf=e=>this.#X.get(e);return{includes:(t,r)=>(0,u.MT)(t,e)&&isImage(t,r),isDeletable:(e,t)=>{let r=verdictOf(e);return r?.isExpired===!0&&r.digest===t?.digest},keepReason:e=>verdictOf(e)?.reason??"the tag was updated meanwhile.",runsOfTag:(t,r)=>(0,u.MT)(t,e)?requiredRuns(t,r):[],runOf:e=>(0,d.M$)(e?.runAnnotation),claimOf:t=>(0,u.MT)(t,e)?t:void 0,claimsAttestations:!0,reason:([e=""])=>verdictOf(e)?.reason??""}}};function isImage(e,t){return(t?.kind==="image"||t?.kind==="index")&&void 0===t.subject&&void 0===referrerSubject(e)}function createMode(e,t){let{retention:r,pullRequest:n,tags:i,unmarked:s,runId:a}=t;if(r)return retentionMode(new RetainedTags(e,{...r,patterns:i}),s);let o=void 0===n?selectRuns(i,a):selectPullRequest(i,n);return{selection:o,update:()=>Promise.resolve(),isUnmarkedContent:(e,t,r)=>"keep"!==s&&r.contentRuns(e,t,{named:"delete"!==s}).length>0,untagReason:(e,t)=>untagReason(runReason(o),t,"nothing proves that this run pushed it")}}function retentionMode(e,t){let{selection:r}=e;return{selection:r,update:async t=>{let{manifests:r,snapshot:n}=t;await e.update({digests:n.digests,manifests:r,versionOf:e=>t.listedVersion(e),isExcluded:e=>t.isExcluded(e)})},isUnmarkedContent:(r,n,{manifests:i})=>"keep"!==t&&0!==n.size&&("delete"===t||e.isNamed(r,n,i)),untagReason:(e,t)=>untagReason(r.reason([e],void 0),t,"its annotations do not name such a tag")}}function untagReason(e,t,r){let n=t.length>0?`it also has the tag ${t.join(", ")}`:r;return`${e}; the image is kept, because ${n}`}function closure(e,t){let r=new Set(e);for(let e of r)t.get(e)?.refs.forEach(e=>r.add(e));return r}function decide({digest:e,removable:t,version:r,tags:n,needed:s,isOwned:a=!0}){if(!r)return{action:"none"};if(r.digest!==e)return{action:"skip",reason:i.UB};let o=[...new Set([...r.tags,...n])].filter(e=>!t.includes(e));if(o.length>0){let e=`it also has the tag ${o.join(", ")}, so the image is kept.`;return{action:r.tags.some(e=>t.includes(e))?"untag":"skip",reason:e}}return a?s.has(e)?{action:"skip",reason:"another image started to refer to it during the cleanup, so it is kept."}:{action:"delete"}:{action:"untag",reason:"nothing proves that only this run uses it, so the image is kept."}}function planCleanup(e){let{items:t,manifests:r,excluded:n}=e,i=findReasons(e),s=[...i.keys()].filter(e=>!n.has(e)&&t.get(e)?.confirmed),a=new Set(s),o=[...t.keys()].filter(e=>!a.has(e)),l=closure(refsOf(o,r),r),u=s.filter(e=>!l.has(e)),{referrers:c,needed:d}=planReferrers(e,u,{staying:o,neededByAll:l});for(let e of new Set([...c.values()].flat()))i.set(e,"it belongs to a deleted image");let isTagged=e=>(t.get(e)?.tags.length??0)>0,f=new Set(refsOf(u,r)),isTopIndex=e=>r.get(e)?.kind==="index"&&!f.has(e),h=u.filter(isTagged),p=u.filter(e=>!isTagged(e)),m=p.filter(e=>!isTopIndex(e)),g=new Set([...h,...m]);return{untag:findTagsToRemove(e,a),tagged:h,below:m,proofs:p.filter(t=>isTopIndex(t)&&!isStillProof(t,e,g)),referrers:c,needed:d,reasons:i,kept:s.filter(e=>d.has(e)).map(e=>({subject:e,reason:"an image that is kept refers to it."}))}}function planReferrers(e,t,{staying:r,neededByAll:n}){let{items:i,manifests:s,excluded:a}=e,o=new Set(t),l=e.referrers.filter(t=>(({digest:e,subject:t})=>{let r=i.get(e),n=r?.tags.every(e=>referrerSubject(e)===t);return r?.confirmed&&n&&!o.has(e)&&!a.has(e)})(t)&&!isOfActiveRun(t.digest,e)),u=new Set(t);for(let e of u)for(let{digest:t,subject:r}of l)r===e&&u.add(t);let c=l.filter(({subject:e})=>u.has(e));if(0===c.length)return{referrers:new Map,needed:n};let d=new Set(c.map(({digest:e})=>e)),f=closure(refsOf(r.filter(e=>!d.has(e)),s),s),h=new Map;for(let{digest:e,subject:t}of c)f.has(e)||h.set(t,[...h.get(t)??[],e]);return{referrers:h,needed:f}}function isEmptyPlan({tagged:e,below:t,proofs:r,untag:n}){return e.length+t.length+r.length+n.length===0}let refsOf=(e,t)=>[...e].flatMap(e=>t.get(e)?.refs??[]);function isStillProof(e,{items:t,manifests:r},n){return[...r.get(e)?.attests??[]].some(([e,i])=>t.has(e)&&!n.has(e)&&(r.get(i)?.runAnnotation!==void 0||!t.has(i)))}function findReasons(e){let{items:t,untagged:r}=e,n=expiredTagged(e),i=claimedChildren(e,n.keys()),s=r||i.size>0?ownedAttestations(e):new Set;for(let t of lonelyHistories(e))n.set(t,"the cache that it belongs to is deleted");for(let{digest:a,tags:o}of t.values())if(!(o.length>0||isOfActiveRun(a,e))){if(isBelowDeleted(a,e,{claims:i,attestations:s}))n.set(a,"it belonged only to a deleted ephemeral image");else if(r){let t=untaggedReason(a,e,s);void 0!==t&&n.set(a,t)}}return n}function claimedChildren(e,t){let{manifests:r,childrenOfDeleted:n}=e,i=new Map(n);for(let n of t)for(let t of r.get(n)?.refs??[])i.set(t,new Set([...i.get(t)??[],...claimsOn(n,e)]));return i}function claimsOn(e,{items:t,manifests:r,selection:n,childrenOfDeleted:i}){let{runAnnotation:s,isPart:a}=r.get(e)??{};return void 0===s||a?new Set([...t.get(e)?.tags.flatMap(e=>n.claimOf(e)??[])??[],...i.get(e)??[]]):new Set}function isBelowDeleted(e,t,{claims:r,attestations:n}){let i=r.get(e);if(void 0===i)return!1;if(n.has(e)||isContent(e,i,t))return!0;let s=t.selection.claimsAttestations?t.attestations.get(e)??"":"";return isContent(s,r.get(s)??new Set,t)}function expiredTagged(e){let t=new Map;for(let r of e.items.values()){let{digest:n,tags:i}=r;isExpired(r,e)&&isContent(n,claimsOn(n,e),e)&&t.set(n,e.selection.reason(i,e.manifests.get(n)))}return t}function isExpired({digest:e,tags:t},r){return t.length>0&&t.every(t=>r.isExpiredTag(t,e))&&!isOfActiveRun(e,r)}function isContent(e,t,r){return r.isExpiredManifest(e)||r.isUnmarkedContent(e,t)}function untaggedReason(e,t,r){if(t.isExpiredManifest(e))return`${runReason(t.selection)}, and nothing refers to it`;if(r.has(e)||t.orphans.has(e))return"its subject image is deleted";let n=t.caches?t.manifests.get(e)?.kind:void 0;return"cache"===n?"a later push replaced this cache":"history"===n?"a later run replaced these times of earlier runs":void 0}function lonelyHistories({items:e,manifests:t,caches:r}){let n=[...e.values()].filter(({digest:e})=>r&&t.get(e)?.kind==="history"),i=new Set(0===n.length?[]:[...e.values()].flatMap(({tags:e})=>e)),isLonely=e=>!i.has((0,d.Cg)(e)??e);return n.filter(({tags:e})=>e.length>0&&e.every(isLonely)).map(({digest:e})=>e)}function isOfActiveRun(e,{manifests:t,isExpiredManifest:r}){return t.get(e)?.runAnnotation!==void 0&&!r(e)}function ownedAttestations(e){let{items:t,manifests:r,childrenOfDeleted:n,attestations:i,isExpiredManifest:s}=e,a=new Set;for(let[e,{attests:o}]of r)if(0!==o.size&&s(e))for(let[e,r]of o)(!t.has(r)||n.has(r)||s(r))&&i.get(e)===r&&a.add(e);return a}function findTagsToRemove(e,t){let{items:r,isExpiredTag:n,excluded:i}=e;return[...r.values()].flatMap(r=>{let{digest:s,tags:a,confirmed:o}=r;if(t.has(s)||i.has(s))return[];let l=a.filter(e=>n(e,s)),u=o&&isExpired(r,e)&&!isContent(s,claimsOn(s,e),e);return l.length<a.length||u?l.map(e=>({digest:s,tag:e})):[]})}var p=r(2952);async function cleanUpRepository(e,t,r){return await new RegistryCleanup(e,t,r).run()}let RegistryCleanup=class RegistryCleanup{#D;#ee;#U;#et;#er;#en;#N=new Set;#ei=new Set;#es;constructor(e,t,r){this.#D=e,this.#ee=t,this.#U=r,this.#et=createMode(e,t),this.#er=new Inventory(e,r,{selection:this.#et.selection,excluded:t.excludeTags}),this.#en=(0,p.k)(e.name,t.dryRun,()=>this.#er.pages)}async run(){try{await this.#er.read(),await this.#er.read();let e=await this.#ea();this.#eo(),this.#ee.dryRun?await this.#el(e):await this.#eu(e),this.#en.audit=await auditTags(this.#D)}catch(e){(0,s.wA)(e)&&this.#en.errors.push(e),this.#ec("",`${(0,s.gJ)(e)} Nothing more was deleted.`)}return this.#en}async #ea(){let e=this.#er,{manifests:t,childrenOfDeleted:r,attestations:n,needed:i}=e,{untagged:s,runId:a,pullRequest:o}=this.#ee;await this.#et.update(e);let l=await e.items();if(s&&void 0===o){let r=unreferencedAttestations(l,t);for(let t of(await findOrphans(this.#D,r,t=>e.isFinished(t))))this.#ei.add(t)}return{...planCleanup({items:l,manifests:t,childrenOfDeleted:r,attestations:n,referrers:await findReferrers(this.#D,e.referrerCandidates(l),e=>l.get(e)?.tags??[]),selection:this.#et.selection,isUnmarkedContent:(t,r)=>this.#et.isUnmarkedContent(t,r,e),excluded:new Set([...this.#N,...i,...e.excludedDigests(l)]),orphans:this.#ei,isExpiredManifest:t=>e.isExpiredManifest(t),isExpiredTag:(t,r)=>this.#es?.has(t)!==!1&&e.isExpiredTag(t,r),untagged:s,caches:void 0===a&&void 0===o}),items:l}}async #eu(e){let t=isEmptyPlan(e)?void 0:await this.#D.backend.probeDeletion?.();t?this.#ec("",`Nothing was deleted: ${t.message}`):await this.#ed(e)}async #ed(e){let{deleted:t}=this.#er;for(let{digest:t,tag:r}of(this.#es=new Set([...e.untag.map(({tag:e})=>e),...e.tagged.flatMap(t=>e.items.get(t)?.tags??[])]),e.untag))await this.#ef(r,()=>this.#eh(t,r));await this.#ep(e.tagged,e),e.tagged.length+e.untag.length>0&&await this.#er.read();let r=await this.#ea();await this.#ep(r.below,r),t.size+r.proofs.length>0&&await this.#em();let n=await this.#ea();await this.#ep(n.proofs,n),n.proofs.length>0&&await this.#em(),this.#en.kept.push(...n.kept)}async #ep(e,t){for(let r of e)await this.#ef(r,()=>this.#eg(r,t))}async #eg(e,t){let r=await this.#ew(e,t);if(this.#er.deleted.set(e,r??this.#q(e)),!r)return;let n=await (0,i.G4)(this.#D,e);await this.#D.backend.remove(r),this.#ey(e,t),this.#ev([...r.tags,e].join(" "),t.reasons.get(e),e),n.forEach((e,t)=>this.#en.blobs.set(t,e))}async #ew(e,t){let r=await this.#eb(e,t),n=t.referrers.get(e)??[];if(0===n.length)return r;for(let e of n)await this.#ef(e,()=>this.#eg(e,t));try{return await this.#eb(e,t)}catch(e){for(let e of[...n].reverse())await this.#ek(e,"the image it describes is kept");throw e}}#ey(e,{items:t}){let{manifests:r,childrenOfDeleted:n}=this.#er,i=claimsOn(e,{items:t,manifests:r,childrenOfDeleted:n,selection:this.#et.selection});for(let t of r.get(e)?.refs??[])n.set(t,new Set([...n.get(t)??[],...i]))}async #eb(e,{items:t,needed:r,referrers:s}){let a=t.get(e)?.tags??[],o=[...s.values()].flat().includes(e),isReferrerTag=e=>void 0!==referrerSubject(e)&&o&&!this.#er.isExcluded(e),l=a.filter(t=>this.#er.isRemovableTag(t,e)||isReferrerTag(t));await this.#e_(l,e),0===l.length&&await this.#eE(e);let u=await (0,i.kD)(this.#D,{...this.#q(e),tags:a}),c=decide({digest:e,removable:l,version:u,tags:tagsOn(this.#er.snapshot,e),needed:{has:e=>r.has(e)||this.#er.needed.has(e)}});if("skip"===c.action||"untag"===c.action)throw new n.HG(c.reason);let d=u&&this.#e$(u.tags)?this.#D.backend.lastTaggedError?.():void 0;if(d)throw d;return u}async #e_(e,t){for(let r of new Set(this.#er.runsToRecheck(e,t))){let e=await this.#U.refresh(r);if(!e.expired)throw new n.HG(e.reason)}}async #eE(e){if(this.#er.manifests.get(e)?.kind==="index"){if(await isLastProof(this.#D,e))throw new n.HG("only this index links an attestation to its run: the attestation is deleted first.")}else await this.#er.readNewestPage()}#e$(e){let{snapshot:t,deleted:r}=this.#er;return e.length>0&&t.digests.size>0&&[...t.digests].every(([t,n])=>e.includes(t)||r.has(n))}async #eh(e,t){let{backend:r}=this.#D;await this.#e_([t],e);let n=await r.read({...this.#q(e),tags:[]}),i=n?.tags.filter(e=>e!==t)??[];n?.tags.includes(t)&&(await r.untag(n,t),this.#ev(t,this.#et.untagReason(t,i),""))}async #em(){for(let e=0;e<3;e++){let{broken:e}=await auditTags(this.#D);if(0===e.length)return;let t=new Set(e.flatMap(e=>e.missing)),r=!1;for(let[e,n]of(await findRestorable(this.#D,this.#er,t)))this.#er.deleted.set(e,n),r=await this.#ek(e,"an image that is kept refers to it")||r;if(!r)return}}async #ek(e,t){let r=this.#er.deleted.get(e);if(!r||!await this.#D.backend.restore(r))return!1;this.#er.deleted.delete(e),this.#N.add(e);let{deleted:n}=this.#en;return n.splice(0,1/0,...n.filter(t=>t.digest!==e)),this.#en.restored.push({subject:e,reason:t}),!0}async #ef(e,t){try{(0,i.zH)(this.#D),await t()}catch(t){if((0,s.wA)(t))throw t;this.#N.add(e),this.#ec(e,(0,s.gJ)(t))}}#eo(){if(void 0===this.#ee.runId)for(let[e,t]of this.#er.snapshot.digests){let r=this.#er.keepReason(e,t);void 0!==r&&this.#ec(e,r)}}async #el({tagged:e,below:t,proofs:r,referrers:n,untag:s,reasons:a,kept:o,items:l}){let tagsOf=e=>l.get(e)?.tags??[];for(let{tag:e,digest:t}of s){let r=tagsOf(t).filter(t=>t!==e);this.#ev(e,this.#et.untagReason(e,r),"")}for(let s of[...[...n.values()].flat(),...e,...t,...r])this.#ev([...tagsOf(s),s].join(" "),a.get(s),s),(await (0,i.G4)(this.#D,s)).forEach((e,t)=>this.#en.blobs.set(t,e));this.#en.kept.push(...o)}#ev(e,t,r){this.#en.deleted.push({subject:e,reason:t??"",digest:r})}#ec(e,t){this.#en.kept.push({subject:e,reason:t})}#q(e){return{id:this.#er.versionId(e),digest:e,tags:[]}}};var m=r(101),g=r(539),w=r(9310);async function cleanUpRegistries(e,t){let r=[];for(let n of e.images){let i=await cleanUpOne(n,e,t);logResult(i,t.log),r.push(i)}for(let{name:e,audit:n}of r){let r=n?.broken.map(({tag:e})=>e)??[];r.length>0&&t.log.warn(`${e}: incomplete tags: ${r.join(", ")}. The report lists what is missing.`)}return{results:r,errors:r.flatMap(({errors:e})=>e)}}async function cleanUpOne(e,t,r){let{packages:n,event:i,until:a,fetchRunStatus:o}=r,{runId:l,prNumber:c,keepNTagged:f}=t,h=void 0===c?void 0:(0,d.su)(i,c),y=void 0===h?t.olderThan:0,b={...t,pullRequest:h,retention:void 0===f?void 0:{keep:f,olderThan:y}},k=(0,u.WR)(o,()=>({now:Date.now(),olderThan:y,runId:l}));try{let s=await (0,g.K)(n.registries)(e),o=`${i.runId}-${i.runAttempt}-sweep`,u=await (0,m.Bj)(n,{repository:e,client:s,until:a,mark:o});if(await isStored(u))return await cleanUpRepository(u,b,k);if(void 0===l&&void 0===h)throw missingRepository(u.name);return r.log.warn(`The repository ${u.name} does not exist, so there is nothing to delete. ${v}`),(0,p.k)(u.name,t.dryRun)}catch(r){return{...(0,p.k)((0,w.Sh)(e),t.dryRun),errors:r instanceof s.yo||(0,s.wA)(r)?[r]:[],kept:[{subject:"",reason:(0,s.gJ)(r)}]}}}async function isStored({backend:e,registry:t,repository:r}){if(await (0,i.CA)(t.listTags(r))!==void 0)return!0;if(e.capabilities.listsUntagged){for await(let t of e.list())if(t.length>0)return!0}return!1}function missingRepository(e){return new s.yo({code:"inputs",message:`image: the repository ${e} does not exist`,hint:y})}let y="Check its spelling. Some registries remove a repository together with its last image: then remove it from `image`.",v="If a build has pushed an image to it, check the spelling of `image`.";function logResult({name:e,deleted:t,kept:r,dryRun:n},i){let s=n?"Would delete":"Deleted";t.forEach(({subject:t,reason:r})=>i.info(`${s} ${e}: ${t}: ${r}`)),r.forEach(({subject:t,reason:r})=>i.info(`Kept ${[e,t,r].filter(Boolean).join(": ")}`)),t.length+r.length===0&&i.info(`${e}: nothing to delete`);let a=r.filter(({subject:e})=>""===e);a.length>0&&i.warn(`${e}: ${a.map(({reason:e})=>e).join(" ")}`)}},1877:(e,r,n)=>{var i;i={},n.d(i,{HttpClient:()=>t.HttpClient}),e.exports=i},9896:t=>{t.exports=e(import.meta.url)("fs")},4589:t=>{t.exports=e(import.meta.url)("node:assert")},6698:t=>{t.exports=e(import.meta.url)("node:async_hooks")},4573:t=>{t.exports=e(import.meta.url)("node:buffer")},7540:t=>{t.exports=e(import.meta.url)("node:console")},7598:t=>{t.exports=e(import.meta.url)("node:crypto")},3053:t=>{t.exports=e(import.meta.url)("node:diagnostics_channel")},610:t=>{t.exports=e(import.meta.url)("node:dns")},8474:t=>{t.exports=e(import.meta.url)("node:events")},3024:t=>{t.exports=e(import.meta.url)("node:fs")},7067:t=>{t.exports=e(import.meta.url)("node:http")},2467:t=>{t.exports=e(import.meta.url)("node:http2")},4708:t=>{t.exports=e(import.meta.url)("node:https")},7030:t=>{t.exports=e(import.meta.url)("node:net")},8161:t=>{t.exports=e(import.meta.url)("node:os")},6760:t=>{t.exports=e(import.meta.url)("node:path")},643:t=>{t.exports=e(import.meta.url)("node:perf_hooks")},1792:t=>{t.exports=e(import.meta.url)("node:querystring")},7075:t=>{t.exports=e(import.meta.url)("node:stream")},1692:t=>{t.exports=e(import.meta.url)("node:tls")},3136:t=>{t.exports=e(import.meta.url)("node:url")},7975:t=>{t.exports=e(import.meta.url)("node:util")},3429:t=>{t.exports=e(import.meta.url)("node:util/types")},5919:t=>{t.exports=e(import.meta.url)("node:worker_threads")},8522:t=>{t.exports=e(import.meta.url)("node:zlib")},857:t=>{t.exports=e(import.meta.url)("os")},6928:t=>{t.exports=e(import.meta.url)("path")},3193:t=>{t.exports=e(import.meta.url)("string_decoder")},1078:(t,r,n)=>{n.d(r,{Yz:()=>core_debug,V4:()=>getInput,pq:()=>info,C1:()=>setFailed,uH:()=>setOutput,Pq:()=>core_setSecret,z:()=>h,$e:()=>warning});var i,s,a=n(857);function utils_toCommandValue(e){return null==e?"":"string"==typeof e||e instanceof String?e:JSON.stringify(e)}function utils_toCommandProperties(e){return Object.keys(e).length?{title:e.title,file:e.file,line:e.startLine,endLine:e.endLine,col:e.startColumn,endColumn:e.endColumn}:{}}function command_issueCommand(e,t,r){let n=new Command(e,t,r);process.stdout.write(n.toString()+a.EOL)}let Command=class Command{constructor(e,t,r){e||(e="missing.command"),this.command=e,this.properties=t,this.message=r}toString(){let e="::"+this.command;if(this.properties&&Object.keys(this.properties).length>0){e+=" ";let t=!0;for(let r in this.properties)if(this.properties.hasOwnProperty(r)){let n=this.properties[r];n&&(t?t=!1:e+=",",e+=`${r}=${escapeProperty(n)}`)}}return e+`::${escapeData(this.message)}`}};function escapeData(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A")}function escapeProperty(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A").replace(/:/g,"%3A").replace(/,/g,"%2C")}let o=e(import.meta.url)("crypto");var l=n(9896);function file_command_issueFileCommand(e,t){let r=process.env[`GITHUB_${e}`];if(!r)throw Error(`Unable to find environment variable for file command ${e}`);if(!l.existsSync(r))throw Error(`Missing file at path: ${r}`);l.appendFileSync(r,`${utils_toCommandValue(t)}${a.EOL}`,{encoding:"utf8"})}function file_command_prepareKeyValueMessage(e,t){let r=`ghadelimiter_${o.randomUUID()}`,n=utils_toCommandValue(t);if(e.includes(r))throw Error(`Unexpected input: name should not contain the delimiter "${r}"`);if(n.includes(r))throw Error(`Unexpected input: value should not contain the delimiter "${r}"`);return`${e}<<${r}${a.EOL}${n}${a.EOL}${r}`}n(6928),n(1877);var summary_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{access:u,appendFile:c,writeFile:d}=l.promises,f="GITHUB_STEP_SUMMARY";let Summary=class Summary{constructor(){this._buffer=""}filePath(){return summary_awaiter(this,void 0,void 0,function*(){if(this._filePath)return this._filePath;let e=process.env[f];if(!e)throw Error(`Unable to find environment variable for $${f}. Check if your runtime environment supports job summaries.`);try{yield u(e,l.constants.R_OK|l.constants.W_OK)}catch(t){throw Error(`Unable to access summary file: '${e}'. Check if the file has correct read/write permissions.`)}return this._filePath=e,this._filePath})}wrap(e,t,r={}){let n=Object.entries(r).map(([e,t])=>` ${e}="${t}"`).join("");return t?`<${e}${n}>${t}</${e}>`:`<${e}${n}>`}write(e){return summary_awaiter(this,void 0,void 0,function*(){let t=!!(null==e?void 0:e.overwrite),r=yield this.filePath();return yield(t?d:c)(r,this._buffer,{encoding:"utf8"}),this.emptyBuffer()})}clear(){return summary_awaiter(this,void 0,void 0,function*(){return this.emptyBuffer().write({overwrite:!0})})}stringify(){return this._buffer}isEmptyBuffer(){return 0===this._buffer.length}emptyBuffer(){return this._buffer="",this}addRaw(e,t=!1){return this._buffer+=e,t?this.addEOL():this}addEOL(){return this.addRaw(a.EOL)}addCodeBlock(e,t){let r=Object.assign({},t&&{lang:t}),n=this.wrap("pre",this.wrap("code",e),r);return this.addRaw(n).addEOL()}addList(e,t=!1){let r=e.map(e=>this.wrap("li",e)).join(""),n=this.wrap(t?"ol":"ul",r);return this.addRaw(n).addEOL()}addTable(e){let t=e.map(e=>{let t=e.map(e=>{if("string"==typeof e)return this.wrap("td",e);let{header:t,data:r,colspan:n,rowspan:i}=e,s=Object.assign(Object.assign({},n&&{colspan:n}),i&&{rowspan:i});return this.wrap(t?"th":"td",r,s)}).join("");return this.wrap("tr",t)}).join(""),r=this.wrap("table",t);return this.addRaw(r).addEOL()}addDetails(e,t){let r=this.wrap("details",this.wrap("summary",e)+t);return this.addRaw(r).addEOL()}addImage(e,t,r){let{width:n,height:i}=r||{},s=Object.assign(Object.assign({},n&&{width:n}),i&&{height:i}),a=this.wrap("img",null,Object.assign({src:e,alt:t},s));return this.addRaw(a).addEOL()}addHeading(e,t){let r=`h${t}`,n=["h1","h2","h3","h4","h5","h6"].includes(r)?r:"h1",i=this.wrap(n,e);return this.addRaw(i).addEOL()}addSeparator(){let e=this.wrap("hr",null);return this.addRaw(e).addEOL()}addBreak(){let e=this.wrap("br",null);return this.addRaw(e).addEOL()}addQuote(e,t){let r=Object.assign({},t&&{cite:t}),n=this.wrap("blockquote",e,r);return this.addRaw(n).addEOL()}addLink(e,t){let r=this.wrap("a",e,{href:t});return this.addRaw(r).addEOL()}};let h=new Summary;function core_setSecret(e){command_issueCommand("add-mask",{},e)}function getInput(e,t){let r=process.env[`INPUT_${e.replace(/ /g,"_").toUpperCase()}`]||"";if(t&&t.required&&!r)throw Error(`Input required and not supplied: ${e}`);return t&&!1===t.trimWhitespace?r:r.trim()}function setOutput(e,t){if(process.env.GITHUB_OUTPUT)return file_command_issueFileCommand("OUTPUT",file_command_prepareKeyValueMessage(e,t));process.stdout.write(a.EOL),command_issueCommand("set-output",{name:e},utils_toCommandValue(t))}function setFailed(e){process.exitCode=s.Failure,error(e)}function core_debug(e){command_issueCommand("debug",{},e)}function error(e,t={}){command_issueCommand("error",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function warning(e,t={}){command_issueCommand("warning",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function info(e){process.stdout.write(e+a.EOL)}n(640),a.platform(),a.arch(),(i=s||(s={}))[i.Success=0]="Success",i[i.Failure=1]="Failure"},640:(t,r,n)=>{n.r(r),n.d(r,{exec:()=>exec,getExecOutput:()=>getExecOutput});var i=n(3193),s=n(857);let a=e(import.meta.url)("events"),o=e(import.meta.url)("child_process");var l=n(6928);e(import.meta.url)("assert");var u=n(9896),__awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{chmod:c,copyFile:d,lstat:f,mkdir:h,open:p,readdir:m,rename:g,rm:w,rmdir:y,stat:v,symlink:b,unlink:k}=u.promises,_="win32"===process.platform;function exists(e){return __awaiter(this,void 0,void 0,function*(){try{yield v(e)}catch(e){if("ENOENT"===e.code)return!1;throw e}return!0})}function isRooted(e){if(!(e=normalizeSeparators(e)))throw Error('isRooted() parameter "p" cannot be empty');return _?e.startsWith("\\")||/^[A-Z]:/i.test(e):e.startsWith("/")}function tryGetExecutablePath(e,t){return __awaiter(this,void 0,void 0,function*(){let r;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(_){let r=l.extname(e).toUpperCase();if(t.some(e=>e.toUpperCase()===r))return e}else if(isUnixExecutable(r))return e}let n=e;for(let i of t){e=n+i,r=void 0;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(_){try{let t=l.dirname(e),r=l.basename(e).toUpperCase();for(let n of yield m(t))if(r===n.toUpperCase()){e=l.join(t,n);break}}catch(t){console.log(`Unexpected error attempting to determine the actual case of the file '${e}': ${t}`)}return e}else if(isUnixExecutable(r))return e}}return""})}function normalizeSeparators(e){return(e=e||"",_)?(e=e.replace(/\//g,"\\")).replace(/\\\\+/g,"\\"):e.replace(/\/\/+/g,"/")}function isUnixExecutable(e){return(1&e.mode)>0||(8&e.mode)>0&&void 0!==process.getgid&&e.gid===process.getgid()||(64&e.mode)>0&&void 0!==process.getuid&&e.uid===process.getuid()}u.constants.O_RDONLY;var io_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function which(e,t){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");if(t){let t=yield which(e,!1);if(!t)if(_)throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);else throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);return t}let r=yield findInPath(e);return r&&r.length>0?r[0]:""})}function findInPath(e){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");let t=[];if(_&&process.env.PATHEXT)for(let e of process.env.PATHEXT.split(l.delimiter))e&&t.push(e);if(isRooted(e)){let r=yield tryGetExecutablePath(e,t);return r?[r]:[]}if(e.includes(l.sep))return[];let r=[];if(process.env.PATH)for(let e of process.env.PATH.split(l.delimiter))e&&r.push(e);let n=[];for(let i of r){let r=yield tryGetExecutablePath(l.join(i,e),t);r&&n.push(r)}return n})}let E=e(import.meta.url)("timers");var toolrunner_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let $="win32"===process.platform;let ToolRunner=class ToolRunner extends a.EventEmitter{constructor(e,t,r){if(super(),!e)throw Error("Parameter 'toolPath' cannot be null or empty.");this.toolPath=e,this.args=t||[],this.options=r||{}}_debug(e){this.options.listeners&&this.options.listeners.debug&&this.options.listeners.debug(e)}_getCommandString(e,t){let r=this._getSpawnFileName(),n=this._getSpawnArgs(e),i=t?"":"[command]";if($)if(this._isCmdFile())for(let e of(i+=r,n))i+=` ${e}`;else if(e.windowsVerbatimArguments)for(let e of(i+=`"${r}"`,n))i+=` ${e}`;else for(let e of(i+=this._windowsQuoteCmdArg(r),n))i+=` ${this._windowsQuoteCmdArg(e)}`;else for(let e of(i+=r,n))i+=` ${e}`;return i}_processLineBuffer(e,t,r){try{let n=t+e.toString(),i=n.indexOf(s.EOL);for(;i>-1;){let e=n.substring(0,i);r(e),i=(n=n.substring(i+s.EOL.length)).indexOf(s.EOL)}return n}catch(e){return this._debug(`error processing line. Failed with error ${e}`),""}}_getSpawnFileName(){return $&&this._isCmdFile()?process.env.COMSPEC||"cmd.exe":this.toolPath}_getSpawnArgs(e){if($&&this._isCmdFile()){let t=`/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;for(let r of this.args)t+=" ",t+=e.windowsVerbatimArguments?r:this._windowsQuoteCmdArg(r);return[t+='"']}return this.args}_endsWith(e,t){return e.endsWith(t)}_isCmdFile(){let e=this.toolPath.toUpperCase();return this._endsWith(e,".CMD")||this._endsWith(e,".BAT")}_windowsQuoteCmdArg(e){if(!this._isCmdFile())return this._uvQuoteCmdArg(e);if(!e)return'""';let t=[" ","	","&","(",")","[","]","{","}","^","=",";","!","'","+",",","`","~","|","<",">",'"'],r=!1;for(let n of e)if(t.some(e=>e===n)){r=!0;break}if(!r)return e;let n='"',i=!0;for(let t=e.length;t>0;t--)n+=e[t-1],i&&"\\"===e[t-1]?n+="\\":'"'===e[t-1]?(i=!0,n+='"'):i=!1;return(n+='"').split("").reverse().join("")}_uvQuoteCmdArg(e){if(!e)return'""';if(!e.includes(" ")&&!e.includes("	")&&!e.includes('"'))return e;if(!e.includes('"')&&!e.includes("\\"))return`"${e}"`;let t='"',r=!0;for(let n=e.length;n>0;n--)t+=e[n-1],r&&"\\"===e[n-1]?t+="\\":'"'===e[n-1]?(r=!0,t+="\\"):r=!1;return(t+='"').split("").reverse().join("")}_cloneExecOptions(e){let t={cwd:(e=e||{}).cwd||process.cwd(),env:e.env||process.env,silent:e.silent||!1,windowsVerbatimArguments:e.windowsVerbatimArguments||!1,failOnStdErr:e.failOnStdErr||!1,ignoreReturnCode:e.ignoreReturnCode||!1,delay:e.delay||1e4};return t.outStream=e.outStream||process.stdout,t.errStream=e.errStream||process.stderr,t}_getSpawnOptions(e,t){let r={};return r.cwd=(e=e||{}).cwd,r.env=e.env,r.windowsVerbatimArguments=e.windowsVerbatimArguments||this._isCmdFile(),e.windowsVerbatimArguments&&(r.argv0=`"${t}"`),r}exec(){return toolrunner_awaiter(this,void 0,void 0,function*(){return!isRooted(this.toolPath)&&(this.toolPath.includes("/")||$&&this.toolPath.includes("\\"))&&(this.toolPath=l.resolve(process.cwd(),this.options.cwd||process.cwd(),this.toolPath)),this.toolPath=yield which(this.toolPath,!0),new Promise((e,t)=>toolrunner_awaiter(this,void 0,void 0,function*(){for(let e of(this._debug(`exec tool: ${this.toolPath}`),this._debug("arguments:"),this.args))this._debug(`   ${e}`);let r=this._cloneExecOptions(this.options);!r.silent&&r.outStream&&r.outStream.write(this._getCommandString(r)+s.EOL);let n=new ExecState(r,this.toolPath);if(n.on("debug",e=>{this._debug(e)}),this.options.cwd&&!(yield exists(this.options.cwd)))return t(Error(`The cwd: ${this.options.cwd} does not exist!`));let i=this._getSpawnFileName(),a=o.spawn(i,this._getSpawnArgs(r),this._getSpawnOptions(this.options,i)),l="";a.stdout&&a.stdout.on("data",e=>{this.options.listeners&&this.options.listeners.stdout&&this.options.listeners.stdout(e),!r.silent&&r.outStream&&r.outStream.write(e),l=this._processLineBuffer(e,l,e=>{this.options.listeners&&this.options.listeners.stdline&&this.options.listeners.stdline(e)})});let u="";if(a.stderr&&a.stderr.on("data",e=>{n.processStderr=!0,this.options.listeners&&this.options.listeners.stderr&&this.options.listeners.stderr(e),!r.silent&&r.errStream&&r.outStream&&(r.failOnStdErr?r.errStream:r.outStream).write(e),u=this._processLineBuffer(e,u,e=>{this.options.listeners&&this.options.listeners.errline&&this.options.listeners.errline(e)})}),a.on("error",e=>{n.processError=e.message,n.processExited=!0,n.processClosed=!0,n.CheckComplete()}),a.on("exit",e=>{n.processExitCode=e,n.processExited=!0,this._debug(`Exit code ${e} received from tool '${this.toolPath}'`),n.CheckComplete()}),a.on("close",e=>{n.processExitCode=e,n.processExited=!0,n.processClosed=!0,this._debug(`STDIO streams have closed for tool '${this.toolPath}'`),n.CheckComplete()}),n.on("done",(r,n)=>{l.length>0&&this.emit("stdline",l),u.length>0&&this.emit("errline",u),a.removeAllListeners(),r?t(r):e(n)}),this.options.input){if(!a.stdin)throw Error("child process missing stdin");a.stdin.end(this.options.input)}}))})}};function argStringToArray(e){let t=[],r=!1,n=!1,i="";function append(e){n&&'"'!==e&&(i+="\\"),i+=e,n=!1}for(let s=0;s<e.length;s++){let a=e.charAt(s);if('"'===a){n?append(a):r=!r;continue}if("\\"===a&&n){append(a);continue}if("\\"===a&&r){n=!0;continue}if(" "===a&&!r){i.length>0&&(t.push(i),i="");continue}append(a)}return i.length>0&&t.push(i.trim()),t}let ExecState=class ExecState extends a.EventEmitter{constructor(e,t){if(super(),this.processClosed=!1,this.processError="",this.processExitCode=0,this.processExited=!1,this.processStderr=!1,this.delay=1e4,this.done=!1,this.timeout=null,!t)throw Error("toolPath must not be empty");this.options=e,this.toolPath=t,e.delay&&(this.delay=e.delay)}CheckComplete(){!this.done&&(this.processClosed?this._setResult():this.processExited&&(this.timeout=(0,E.setTimeout)(ExecState.HandleTimeout,this.delay,this)))}_debug(e){this.emit("debug",e)}_setResult(){let e;this.processExited&&(this.processError?e=Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`):0===this.processExitCode||this.options.ignoreReturnCode?this.processStderr&&this.options.failOnStdErr&&(e=Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`)):e=Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`)),this.timeout&&(clearTimeout(this.timeout),this.timeout=null),this.done=!0,this.emit("done",e,this.processExitCode)}static HandleTimeout(e){if(!e.done){if(!e.processClosed&&e.processExited){let t=`The STDIO streams did not close within ${e.delay/1e3} seconds of the exit event from process '${e.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;e._debug(t)}e._setResult()}}};var exec_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function exec(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){let n=argStringToArray(e);if(0===n.length)throw Error("Parameter 'commandLine' cannot be null or empty.");return new ToolRunner(n[0],t=n.slice(1).concat(t||[]),r).exec()})}function getExecOutput(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){var n,s;let a="",o="",l=new i.StringDecoder("utf8"),u=new i.StringDecoder("utf8"),c=null==(n=null==r?void 0:r.listeners)?void 0:n.stdout,d=null==(s=null==r?void 0:r.listeners)?void 0:s.stderr,f=Object.assign(Object.assign({},null==r?void 0:r.listeners),{stdout:e=>{a+=l.write(e),c&&c(e)},stderr:e=>{o+=u.write(e),d&&d(e)}}),h=yield exec(e,t,Object.assign(Object.assign({},r),{listeners:f}));return a+=l.end(),o+=u.end(),{exitCode:h,stdout:a,stderr:o}})}}},d={};function __nccwpck_require__(e){var t=d[e];if(void 0!==t)return t.exports;var r=d[e]={exports:{}},n=!0;try{c[e].call(r.exports,r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete d[e]}return r.exports}__nccwpck_require__.m=c,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",r="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",n="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",i="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",s=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,t,a)=>{a&&((o=[]).d=-1);var o,l,u,c,d=new Set,f=e.exports,h=new Promise((e,t)=>{c=t,u=e});h[n]=f,h[r]=e=>(o&&e(o),d.forEach(e),h.catch(e=>{})),e.exports=h,t(e=>{l=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[r])return e;if(e.then){var t=[];t.d=0,e.then(e=>{a[n]=e,s(t)},e=>{a[i]=e,s(t)});var a={};return a[r]=e=>e(t),a}}var o={};return o[r]=e=>{},o[n]=e,o});var t,getResult=()=>l.map(e=>{if(e[i])throw e[i];return e[n]}),a=new Promise(e=>{(t=()=>e(getResult)).r=0;var fnQueue=e=>e!==o&&!d.has(e)&&(d.add(e),e&&!e.d&&(t.r++,e.push(t)));l.map(e=>e[r](fnQueue))});return t.r?a:getResult()},e=>(e?c(h[i]=e):u(f),s(o))),o&&o.d<0&&(o.d=0)},__nccwpck_require__.n=e=>{var t=e&&e.__esModule?()=>e.default:()=>e;return __nccwpck_require__.d(t,{a:t}),t},o=Object.getPrototypeOf?e=>Object.getPrototypeOf(e):e=>e.__proto__,__nccwpck_require__.t=function(e,t){if(1&t&&(e=this(e)),8&t||"object"==typeof e&&e&&(4&t&&e.__esModule||16&t&&"function"==typeof e.then))return e;var r=Object.create(null);__nccwpck_require__.r(r);var n={};a=a||[null,o({}),o([]),o(o)];for(var i=2&t&&e;"object"==typeof i&&!~a.indexOf(i);i=o(i))Object.getOwnPropertyNames(i).forEach(t=>n[t]=()=>e[t]);return n.default=()=>e,__nccwpck_require__.d(r,n),r},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},l={792:0},u=e=>{var t,r,{ids:n,modules:i,runtime:s}=e,a=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(s&&s(__nccwpck_require__);a<n.length;a++)r=n[a],__nccwpck_require__.o(l,r)&&l[r]&&l[r][0](),l[n[a]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(l,e)?l[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(u,t=>{throw 0!==l[e]&&(l[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=l[e]=[t])]);t.push(r[1]=n)}};var f=__nccwpck_require__(2691);await f;
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+import {
+  credentialHelper,
+  dockerConfigFile,
+  dockerConfigKey,
+  loadJobDockerConfig,
+  storedCredentials
+} from "./chunk-PVEGOUK3.js";
+import {
+  exec,
+  withholdVariables
+} from "./chunk-3NRGT7RO.js";
+import {
+  wordingOf
+} from "./chunk-O72HTLTZ.js";
+import {
+  createResult
+} from "./chunk-W5LXIEZA.js";
+import {
+  Diagnostics,
+  boolean,
+  checkedText,
+  choice,
+  duration,
+  failFor,
+  list,
+  parseTable,
+  passes
+} from "./chunk-EDH5RST5.js";
+import {
+  getAttribute,
+  isTrue,
+  parseAttributes,
+  parseBoolean,
+  restorePem,
+  splitLines,
+  splitList
+} from "./chunk-GMB5OWTJ.js";
+import {
+  defaultApiUrl,
+  detectPlatform,
+  isForgejoRunner,
+  passesParentInputs
+} from "./chunk-BPKKR3LI.js";
+import "./chunk-3NAHNUTQ.js";
+import "./chunk-XKGKNCXV.js";
+import {
+  formatRepository,
+  parseRepository
+} from "./chunk-BXNBVM3O.js";
+import {
+  runsForCommandLine
+} from "./chunk-D5WJF5XN.js";
+import "./chunk-LUPX4NBI.js";
+import {
+  NotDeletedError,
+  RegistryError,
+  allowManyListeners,
+  createFetch,
+  createGithubRequest,
+  createPlatformRequest,
+  createRawFetch,
+  createRegistryClient,
+  createRunStatusCache,
+  createRunStatusFetcher,
+  exists,
+  isCertainlyRunId,
+  listReferrers,
+  listTagNames,
+  mapConcurrent,
+  matchesPattern,
+  movedTag,
+  parseConfigDigest,
+  parseProvenanceBlobs,
+  parseRunId,
+  readBlobSizes,
+  readManifests,
+  refreshVersion,
+  requireTime,
+  resolveTags,
+  unlessNotFound
+} from "./chunk-6Z3D2W5I.js";
+import {
+  annotatedRun,
+  cacheOfHistory,
+  logWait,
+  pullRequestId,
+  repositoryScope,
+  sleep,
+  withAbort
+} from "./chunk-IX6Z2KIW.js";
+import {
+  readRegularFile,
+  setPrivateUmask,
+  specialKind
+} from "./chunk-V6WFKYNU.js";
+import "./chunk-GEULO7WL.js";
+import {
+  asList,
+  asRecord,
+  asText,
+  isRecord,
+  tryParseJson
+} from "./chunk-SGSZ2VWF.js";
+import {
+  InputError,
+  didYouMean,
+  shorten
+} from "./chunk-QJ7EZ3IZ.js";
+import {
+  UserError,
+  UserErrors,
+  errorMessage,
+  formatError,
+  isInternalError
+} from "./chunk-X3QOFYRC.js";
+import "./chunk-5EFHKGRW.js";
+
+// src/inputs/input-names.ts
+var mainInputs = [
+  "nodes",
+  "builder",
+  "endpoint",
+  "append",
+  "driver",
+  "ssh-private-key",
+  "ssh-known-hosts",
+  "ssh-config",
+  "fallback",
+  "fail-fast",
+  "keep-builder",
+  "keep-state",
+  "trust",
+  "fork-secrets",
+  "use",
+  "version",
+  "cache-binary",
+  "install",
+  "driver-opts",
+  "buildkitd-flags",
+  "buildkitd-config-inline",
+  "buildkitd-config",
+  "image",
+  "tags",
+  "flavor",
+  "platforms",
+  "context",
+  "file",
+  "target",
+  "build-args",
+  "labels",
+  "annotations",
+  "provenance",
+  "sbom",
+  "attests",
+  "add-hosts",
+  "allow",
+  "build-contexts",
+  "network",
+  "no-cache",
+  "no-cache-filters",
+  "pull",
+  "secrets",
+  "secret-envs",
+  "secret-files",
+  "shm-size",
+  "ssh",
+  "cgroup-parent",
+  "ulimit",
+  "call",
+  "variant",
+  "variants",
+  "test",
+  "test-timeout",
+  "test-target",
+  "cache",
+  "push",
+  "partial",
+  "load",
+  "outputs",
+  "cache-from",
+  "cache-to",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "login",
+  "logout",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "summary",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var cleanupInputs = [
+  "image",
+  "tags",
+  "exclude-tags",
+  "older-than",
+  "run-id",
+  "pr-number",
+  "keep-n-tagged",
+  "untagged",
+  "unmarked",
+  "dry-run",
+  "username",
+  "password",
+  "registry-auth",
+  "registries",
+  "github-token",
+  "packages-api"
+];
+var copyInputs = [
+  "from",
+  "to",
+  "platforms",
+  "referrers",
+  "existing",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "dry-run",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint"
+];
+
+// src/inputs/local-paths.ts
+import { existsSync } from "node:fs";
+import { posix as posix2 } from "node:path";
+
+// src/inputs/workspace-links.ts
+import { readlinkSync } from "node:fs";
+import { posix } from "node:path";
+var readLink = (path) => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return void 0;
+  }
+};
+function findLeavingLink(path, workspace, read = readLink) {
+  const root = resolveLinks(workspace, read) ?? workspace;
+  const base = [workspace, root].find((directory) => isWithin(path, directory));
+  if (base === void 0) return void 0;
+  const names = posix.relative(base, path).split("/");
+  const targets = names.map((_, index) => posix.join(base, ...names.slice(0, index + 1))).map((link) => ({ link, target: resolveLinks(link, read) }));
+  const leaving = targets.find(({ target }) => target === void 0 || !isWithin(target, root));
+  if (leaving !== void 0 || isInGit(names)) return leaving;
+  const inGit = targets.find(({ target = "" }) => isInGit(posix.relative(root, target).split("/")));
+  return inGit && { ...inGit, isGit: true };
+}
+function isInGit(names) {
+  return names.includes(".git");
+}
+function isWithin(path, directory) {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+var mostLinks = 40;
+function resolveLinks(path, read) {
+  const rest = path.split("/");
+  let resolved = "/";
+  let links = 0;
+  for (let name = rest.shift(); name !== void 0; name = rest.shift()) {
+    const next = posix.join(resolved, name);
+    const target = next === resolved || isWithin(next, "/proc") ? void 0 : read(next);
+    if (target !== void 0 && ++links > mostLinks) return void 0;
+    if (target === void 0) resolved = next;
+    else {
+      rest.unshift(...target.split("/"));
+      if (target.startsWith("/")) resolved = "/";
+    }
+  }
+  return resolved;
+}
+function specialMessage(kind = "special") {
+  return `is ${kind}: replace it by a file or directory`;
+}
+function leavingMessage({ link, target, isGit }, workspace) {
+  const name = posix.relative(workspace, link);
+  if (target === void 0) return `is in a loop of symbolic links at \`${name}\`: replace the link`;
+  const way = isGit ? "enters a Git repository" : "leaves the workspace";
+  return `${way} through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a file or directory, or write the path \`${target}\` itself`;
+}
+
+// src/inputs/local-paths.ts
+var hostFiles = { exists: existsSync, read: readRegularFile, readLink, specialKind };
+var LocalPaths = class {
+  workspace;
+  #files;
+  #report;
+  #used = /* @__PURE__ */ new Set();
+  /** @param workspace absolute; relative paths are relative to it */
+  constructor(workspace, files, report) {
+    this.workspace = workspace;
+    this.#files = files;
+    this.#report = report;
+  }
+  /** Every path that was passed to `use`; for a Dockerfile its directory, all of which a frontend may ask for. */
+  get used() {
+    return [...this.#used];
+  }
+  /** The absolute path that a text means. */
+  absolute(text) {
+    return posix2.resolve(this.workspace, text);
+  }
+  /**
+   * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
+   * link leads out of the workspace, or if what is there cannot be used.
+   */
+  use(text, input3, use = "read") {
+    const path = this.absolute(text);
+    this.#used.add(["file", "variants"].includes(input3) && this.isFile(path) ? posix2.dirname(path) : path);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    if (leaving) failFor(this.#report, input3)(leavingMessage(leaving, this.workspace), text);
+    else passes(failFor(this.#report, input3), text, this.#problems(path, use));
+    return path;
+  }
+  /** An export into a pipe or device outside is what the workflow asks for; nobody else can create one there. */
+  #problems(path, use) {
+    const kind = this.#files.specialKind?.(path);
+    const isAllowed = use === "connect" ? kind === "a socket" : use === "archive" && !isWithin(path, this.workspace);
+    return [
+      [kind !== void 0 && !isAllowed, specialMessage(kind)],
+      [use === "archive" && this.isDirectory(path), "is a directory: write the path of a file, such as `out.tar`"],
+      [use === "directory" && this.isFile(path), "is a file: write the path of a directory, or remove the file"]
+    ];
+  }
+  /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
+  readFile(text, fail) {
+    const path = this.absolute(text);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    const isUsable = passes(fail, text, [
+      [leaving !== void 0, leaving ? leavingMessage(leaving, this.workspace) : ""],
+      [this.isDirectory(path), "is a directory: write the path of a file"],
+      [!this.exists(path), `was not found: ${path}`]
+    ]);
+    return isUsable ? this.#read(path, fail) : "";
+  }
+  exists(path) {
+    return this.#files.exists(path);
+  }
+  isDirectory(path) {
+    return this.#files.exists(`${path}/.`);
+  }
+  isFile(path) {
+    return this.exists(path) && !this.isDirectory(path);
+  }
+  /** The text of a file; undefined if it cannot be read, as a socket. */
+  tryRead(path) {
+    try {
+      return this.#files.read(path).trim();
+    } catch {
+      return void 0;
+    }
+  }
+  #read(path, fail) {
+    const text = this.tryRead(path);
+    if (text === void 0) fail(`cannot be read: the job's user must be able to read ${path}, a file of at most 4 MiB`);
+    return text ?? "";
+  }
+  /** The end of a "not found" message; a missing checkout is the most common reason. */
+  get checkoutHint() {
+    return this.exists(posix2.join(this.workspace, ".git")) ? "" : wordingOf("pathNotFound");
+  }
+};
+
+// src/registry/credentials/exchanged-logins.ts
+var domains = "amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn";
+var privateEcr = new RegExp(`^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:${domains})$`);
+var publicEcr = ["public.ecr.aws", "ecr-public.aws.com"];
+function ecrRegion(registry) {
+  return publicEcr.includes(registry) ? "us-east-1" : privateEcr.exec(registry)?.[1];
+}
+function isEcr(registry, mode) {
+  return mode === "true" || mode === "auto" && ecrRegion(registry) !== void 0;
+}
+var connectionVariable = "DOCKERHUB_OIDC_CONNECTIONID";
+function isHubOidc({ registry, username, password }, env) {
+  const isHub = dockerConfigKey(registry) === dockerConfigKey("docker.io") || registry === "dhi.io";
+  return isHub && username !== "" && password === "" && (env[connectionVariable] ?? "").trim() !== "";
+}
+
+// src/inputs/settings/secrets.ts
+var emptySecret = "secrets are empty if their name is misspelled, and in runs for forks";
+
+// src/lib/yaml.ts
+async function parseYaml(input3, text, report) {
+  const { FAILSAFE_SCHEMA, load, YAMLException } = await import("./chunk-E2LJUNBM.js");
+  try {
+    return load(text, { schema: FAILSAFE_SCHEMA });
+  } catch (error2) {
+    const { reason, mark } = error2 instanceof YAMLException ? error2 : { reason: "it cannot be parsed" };
+    const given = mark ? text.split(/\r\n|\r|\n/)[mark.line] ?? "" : "";
+    const where = mark ? ` in line ${mark.line + 1}` : "";
+    report({
+      input: input3,
+      ...given.trim() !== "" && { given: shorten(given) },
+      expected: `is not valid YAML${where}: ${shorten(reason)}`
+    });
+    return void 0;
+  }
+}
+
+// src/inputs/yaml-fields.ts
+async function parseYamlList(text, { input: input3, expected, given }, report) {
+  const yaml = await parseYaml(input3, text, report);
+  const isList = Array.isArray(yaml);
+  passes(failFor(report, input3), given, [[yaml !== void 0 && !isList, expected]]);
+  return isList ? yaml : void 0;
+}
+async function parseYamlMap(text, { input: input3, expected }, report) {
+  const yaml = await parseYaml(input3, text, report);
+  const isMap = isRecord(yaml);
+  passes(failFor(report, input3), text, [[yaml !== void 0 && !isMap, expected]]);
+  return isMap ? yaml : void 0;
+}
+function parseFields(map, form3, fail) {
+  const { what, keys: keys3, where = "" } = form3;
+  const known = keys3.join(", ");
+  for (const key of Object.keys(map))
+    passes(fail, key, [
+      [key === "<<", `is a YAML merge key, which is not supported${where}: repeat the settings`],
+      [!keys3.includes(key), `is not a key of ${what}${where}: valid keys are ${known}${didYouMean(key, keys3)}`]
+    ]);
+  return (key) => {
+    const value = fieldOf(map, key);
+    const isText = value === void 0 || typeof value === "string";
+    passes(fail, key, [[!isText, `must be a single string${where}: write \`${key}: \u2026\` in one line`]]);
+    return isText ? value?.trim() : void 0;
+  };
+}
+function fieldOf(map, key) {
+  return Object.hasOwn(map, key) ? map[key] : void 0;
+}
+function listField(map, key, fail, forms = "a string or a list of strings") {
+  const values = [fieldOf(map, key) ?? ""].flat();
+  const texts = values.filter((value) => typeof value === "string");
+  passes(fail, key, [[texts.length < values.length, `must be ${forms}`]]);
+  return texts.filter((text) => text.trim() !== "");
+}
+
+// src/inputs/logins/registry-auth.ts
+var input = "registry-auth";
+var keys = ["registry", "username", "password", "scope", "ecr"];
+var form = "write `- registry: ghcr.io` and below it `username` and `password`";
+async function registryAuthLogins({ text, env, report }, canOmit) {
+  if (text(input) === "") return [];
+  const list2 = { input, expected: `is not a YAML list of logins: ${form}` };
+  const entries = await parseYamlList(text(input), list2, ({ expected }) => report({ input, expected })) ?? [];
+  return entries.flatMap((entry, index) => {
+    const fail = (expected, given) => failFor(report, input)(`${expected} (number ${index + 1} of the list)`, given);
+    return parseLogin(entry, { canOmit, env }, fail) ?? [];
+  });
+}
+function parseLogin(entry, { canOmit, env }, fail) {
+  passes(fail, void 0, [[!isRecord(entry), `is not a login: ${form}`]]);
+  if (!isRecord(entry)) return void 0;
+  const textOf = parseFields(entry, { what: "a login", keys }, fail);
+  const text = (key) => textOf(key) ?? "";
+  const [username, password, scope] = [text("username"), text("password"), text("scope")];
+  const registry = text("registry") === "" ? "docker.io" : hostOf(text("registry"));
+  const isAws = isEcr(registry, parseEcr(text("ecr"), fail));
+  const login = { registry, username, password, ...scope !== "" && { scope } };
+  if (isHubOidc(login, env)) return { ...login, hubOidc: true };
+  if (password === "" && !isAws && canOmit(registry)) return void 0;
+  const problems2 = [
+    [password === "", `has no \`password\`; ${emptySecret}`],
+    [username === "", "has no `username`"]
+  ];
+  passes(fail, registry, isAws ? [] : problems2);
+  passes(fail, scope, [[!isScope(scope), "is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]);
+  return { ...login, ...isAws && { ecr: true } };
+}
+function isScope(text) {
+  return /^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(text) && !text.split("/").includes("..");
+}
+function hostOf(text) {
+  return text.replace(/^[a-z]+:\/\//i, "").replace(/\/.*$/s, "").toLowerCase();
+}
+function parseEcr(text, fail) {
+  const mode = ["auto", "true", "false"].find((one) => one === (text.toLowerCase() || "auto"));
+  passes(fail, text, [[mode === void 0, "is not one of `auto`, `true`, `false`"]]);
+  return mode ?? "auto";
+}
+
+// src/inputs/logins/logins.ts
+async function parseLogins(source, { images, sources: sources2 = [], push }) {
+  const { text, report, warn } = source;
+  const given = ["registry", "username", "password", "ecr"].filter((name) => text(name) !== "");
+  passes(failFor(report, "registry-auth"), void 0, [
+    [
+      text("registry-auth") !== "" && given.length > 0,
+      `cannot be combined with ${quoted(given)}: write them in its entries, or remove it`
+    ]
+  ]);
+  const canOmit = (registry) => {
+    const at = registry === "" ? "" : ` at ${registry}`;
+    if (!push) warn(`The login${at} is not used because its \`password\` is empty; nothing is pushed.`);
+    return !push;
+  };
+  const registries = [...new Set(images.map(({ registry }) => registry))];
+  const all = [...new Set([...images, ...sources2].map(({ registry }) => registry))];
+  const ecr = parseEcr(text("ecr"), failFor(report, "ecr"));
+  const listed = await registryAuthLogins(source, canOmit);
+  const hub = hubLogins(source, registries);
+  const step = hub.length > 0 ? hub : usernamePasswordLogin(source, { registries, ecr, canOmit });
+  const own = [...step, ...platformTokenLogin(source, all, step)];
+  const covered = new Set(
+    listed.flatMap(({ registry, scope }) => scope === void 0 ? dockerConfigKey(registry) : [])
+  );
+  const logins = [...listed, ...own.filter(({ registry }) => !covered.has(dockerConfigKey(registry)))];
+  const named = text("registry") === "" ? [] : [hostOf(text("registry"))];
+  const rest = [.../* @__PURE__ */ new Set([...all, ...named])].filter((host) => !logins.some((one) => one.registry === host));
+  return [...logins, ...ecr === "false" ? [] : awsLogins(source, rest)];
+}
+function usernamePasswordLogin(source, { registries, ecr, canOmit }) {
+  const [username, password, named] = [
+    source.text("username"),
+    source.text("password"),
+    hostOf(source.text("registry"))
+  ];
+  const needsUsername = named !== "" && !isEcr(named, ecr);
+  const needsPassword = named === "" ? username !== "" : needsUsername;
+  if (needsPassword && password === "" && canOmit(named)) return [];
+  const isComplete = reportIncomplete(source, { needsUsername });
+  if (!isComplete) return [];
+  if (username === "") return named !== "" && ecr === "true" ? jobKeyLogin(source, named, canOmit) : [];
+  const hosts = named === "" ? registryOfImages(source, registries) : [named];
+  const isKey = (registry) => isEcr(registry, ecr) && username !== "AWS";
+  return hosts.map((registry) => ({ registry, username, password, ...isKey(registry) && { ecr: true } }));
+}
+function jobKeyLogin({ env }, registry, canOmit) {
+  if ((env["AWS_ACCESS_KEY_ID"] ?? "") === "" && canOmit(registry)) return [];
+  return [{ registry, username: "", password: "", ecr: true }];
+}
+function hubLogins({ text, env }, registries) {
+  const [username, password] = [text("username"), text("password")];
+  const hosts = text("registry") === "" ? registries : [hostOf(text("registry"))];
+  return hosts.map((registry) => ({ registry, username, password, hubOidc: true })).filter((login) => isHubOidc(login, env));
+}
+function reportIncomplete({ text, report }, { needsUsername }) {
+  const [hasUsername, hasPassword] = [text("username") !== "", text("password") !== ""];
+  const form3 = "set both or neither";
+  const results = [
+    passes(failFor(report, "registry"), text("registry"), [
+      [needsUsername && !hasUsername, "needs `username` and `password`"]
+    ]),
+    passes(failFor(report, "password"), void 0, [
+      [hasUsername && !hasPassword, `is missing, but \`username\` is set: ${form3}; ${emptySecret}`]
+    ]),
+    passes(failFor(report, "username"), void 0, [
+      [!hasUsername && hasPassword, `is missing, but \`password\` is set: ${form3}`]
+    ])
+  ];
+  return results.every(Boolean);
+}
+function registryOfImages({ event, report }, registries) {
+  const others = registries.length > 1 ? registries.filter((host) => host !== platformRegistry(event)) : registries;
+  const hosts = shorten(others.join(" and "));
+  const form3 = "list a login for each in `registry-auth`, and remove `username` and `password`";
+  const message = `is for one registry, but the images are on ${hosts}: ${form3}`;
+  return passes(failFor(report, "username"), void 0, [[others.length > 1, message]]) ? others : [];
+}
+function platformTokenLogin({ text, event }, registries, step) {
+  const registry = platformRegistry(event);
+  const [username, password] = [event.actor, text("github-token")];
+  const isUsed = registries.includes(registry) && !step.some((login) => login.registry === registry);
+  return isUsed && username !== "" && password !== "" ? [{ registry, username, password, isPlatformToken: true }] : [];
+}
+function platformRegistry(platform2) {
+  const host = hostOf(platform2.serverUrl);
+  const kind = detectPlatform(platform2);
+  if (kind === "github.com") return "ghcr.io";
+  return kind === "enterprise-server" || kind === "ghe.com" ? `containers.${host}` : host;
+}
+var otherAwsVariables = [
+  "AWS_PROFILE",
+  "AWS_WEB_IDENTITY_TOKEN_FILE",
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+];
+function awsLogins({ env, warn }, hosts) {
+  const registries = hosts.filter((host) => ecrRegion(host) !== void 0);
+  const isSet = (name) => (env[name] ?? "") !== "";
+  if (isSet("AWS_ACCESS_KEY_ID"))
+    return registries.map((registry) => ({ registry, username: "", password: "", ecr: true }));
+  if (registries.length > 0 && otherAwsVariables.some(isSet))
+    warn(
+      `No login at ${registries.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`
+    );
+  return [];
+}
+function quoted(names) {
+  return names.map((name) => `\`${name}\``).join(" and ");
+}
+
+// src/inputs/registries.ts
+var input2 = "registries";
+var keys2 = ["ca", "http", "insecure", "mirrors"];
+var form2 = "write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line";
+var hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+async function parseRegistries(source) {
+  const text = source.text(input2);
+  const map = text === "" ? {} : await parseYamlMap(text, { input: input2, expected: `is not a map of registries: ${form2}` }, source.report);
+  const hosts = Object.entries(map ?? {}).flatMap(([host, entry]) => {
+    const parsed = parseHost(host, entry, source);
+    return parsed ? [[host.toLowerCase(), parsed]] : [];
+  });
+  return Object.fromEntries(hosts);
+}
+function parseHost(host, entry, source) {
+  const fail = failFor(source.report, input2, host);
+  const forms = "write it as in image names, `registry.example.com:5000`, without a scheme";
+  passes(fail, host, [[!hostPattern.test(host), `is not a valid host: ${forms}`]]);
+  passes(fail, host, [[!isRecord(entry), `has no settings: ${form2}`]]);
+  if (!isRecord(entry)) return void 0;
+  const text = parseFields(entry, { what: "a registry", keys: keys2, where: ` in \`${host}\`` }, fail);
+  const flag = (key) => parseBoolean(
+    input2,
+    text(key) ?? "false",
+    (issue2) => source.report({ ...issue2, given: `${key}: ${issue2.given ?? ""}` })
+  );
+  const settings = { ca: parseCa(text("ca") ?? "", source, fail), http: flag("http"), insecure: flag("insecure") };
+  passes(fail, host, [
+    [settings.http && settings.ca !== "", "has `http` and `ca`, but plain http has no certificate: remove one of them"]
+  ]);
+  return { ...settings, mirrors: parseMirrors(entry, fail) };
+}
+function parseCa(text, { paths }, fail) {
+  if (text === "" || text.includes("-----BEGIN")) return text === "" ? "" : restorePem(text);
+  const failCa = (expected) => fail(expected, `ca: ${text}`);
+  const path = paths.absolute(text);
+  const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`;
+  if (!passes(failCa, void 0, [[!paths.exists(path), message]])) return "";
+  const pem = paths.readFile(text, failCa);
+  const isPem = pem === "" || pem.includes("-----BEGIN");
+  return passes(failCa, void 0, [[!isPem, "is a file without a PEM certificate"]]) && pem !== "" ? `${pem}
+` : "";
+}
+var mirrorForm = "is not a valid mirror: write its host, `mirror.example.com`, without a scheme";
+function parseMirrors(entry, fail) {
+  const mirrors = listField(entry, "mirrors", fail).flatMap((line) => splitList(line));
+  const isHost = (mirror) => hostPattern.test(mirror.split("/")[0] ?? "") && !mirror.includes("://");
+  return mirrors.filter((mirror) => passes(fail, mirror, [[!isHost(mirror), mirrorForm]]));
+}
+
+// src/packages/select.ts
+var backends = {
+  github: async () => (await import("./chunk-FCIQZTOJ.js")).githubBackend,
+  forgejo: async () => (await import("./chunk-WPARBACE.js")).forgejoBackend,
+  gitea: async () => (await import("./chunk-WPARBACE.js")).forgejoBackend,
+  oci: async () => (await import("./chunk-LFTQHDUL.js")).ociBackend
+};
+var choices = ["auto", ...Object.keys(backends)];
+var packagesChoices = Object.fromEntries(
+  choices.map((name) => [name, name])
+);
+async function selectBackend(choice2, registry, platform2, table = backends) {
+  const host = registry.toLowerCase();
+  const [candidates, explicit] = choice2 === "auto" ? [Object.values(table)] : [[table[choice2]], "explicit"];
+  for (const load of candidates) {
+    const definition = await load?.();
+    const endpoint = definition?.endpoint(host, platform2, explicit);
+    if (definition && endpoint !== void 0) return { definition, endpoint };
+  }
+  throw new Error(`No packages API \`${choice2}\` for ${registry}`);
+}
+async function openPackageRepository(access2, options, table = backends) {
+  const { repository, client, until } = options;
+  const { definition, endpoint } = await selectBackend(access2.choice, repository.registry, access2.platform, table);
+  const { createPackageRepository } = await import("./chunk-J6FUV4NE.js");
+  return createPackageRepository({
+    backend: await definition.create(endpoint, access2, options),
+    registry: client,
+    repository: repository.path,
+    name: formatRepository(repository),
+    clock: access2.clock,
+    deadline: until
+  });
+}
+
+// src/inputs/shared-inputs.ts
+var sharedRows = {
+  /** Report the plan, change nothing. */
+  dryRun: ["dry-run", boolean()],
+  packagesApi: ["packages-api", choice(packagesChoices, "auto")]
+};
+var cleanupModes = { auto: "auto", always: "always", never: "never", true: "auto", false: "never" };
+var cleanupRow = ["cleanup", choice(cleanupModes, "auto")];
+function parseImageList({ text, report }) {
+  const fail = failFor(report, "image");
+  const entries = splitLines(text("image")).flatMap(
+    (line) => attributeLine.test(line.text) ? [parseEntry(line.text, fail, report)] : splitList(line.text).map(requiredImage)
+  );
+  const found = entries.flatMap(({ name, isRequired }) => {
+    if (name === "") return [];
+    const isPlain = passes(fail, name, [[/\s#/.test(name), "contains a comment: comments need a line of their own"]]);
+    const repository = isPlain ? parseRepository(name.toLowerCase(), (expected) => fail(expected, name)) : void 0;
+    return repository ? [{ repository, isRequired }] : [];
+  });
+  const select = (required) => found.filter(({ isRequired }) => isRequired === required).map(({ repository }) => repository);
+  const images = select(true);
+  const isNamed = (mirror) => images.some((image) => formatRepository(image) === formatRepository(mirror));
+  return { images, mirrors: select(false).filter((mirror) => !isNamed(mirror)) };
+}
+var attributeLine = /^"?(?:name|required)\s*=/;
+var attributeForm = "write `name=docker.io/acme/app,required=false`";
+var requiredImage = (name) => ({ name, isRequired: true });
+function parseEntry(line, fail, report) {
+  const attributes = parseAttributes(line) ?? [];
+  const [name = "", required = ""] = ["name", "required"].map((key) => getAttribute(attributes, key)?.trim());
+  const [unknown] = attributes.find(([key]) => key !== "name" && key !== "required") ?? [];
+  passes(fail, line, [
+    [unknown !== void 0, `has an unknown attribute \`${shorten(unknown ?? "")}\`: ${attributeForm}`],
+    [name === "", `has no name: ${attributeForm}`]
+  ]);
+  return { name, isRequired: parseBoolean("image", required === "" ? "true" : required, report) };
+}
+function parseImages(source) {
+  const { images, mirrors } = parseImageList(source);
+  return [...images, ...mirrors];
+}
+
+// src/inputs/source.ts
+function variableOf(input3) {
+  return `INPUT_${input3.replaceAll(" ", "_").toUpperCase()}`;
+}
+function createSource({ env, event, files, diagnostics }) {
+  const { report, warn, note, hasIssue } = diagnostics;
+  const paths = new LocalPaths(event.workspace, files, report);
+  return { env, event, paths, report, warn, note, hasIssue, text: (name) => (env[variableOf(name)] ?? "").trim() };
+}
+
+// src/inputs/unknown-inputs.ts
+var alternatives = {
+  // docker/setup-buildx-action
+  config: "use `buildkitd-config`",
+  "config-inline": "use `buildkitd-config-inline`",
+  name: "the builder\u2019s name is unique on every node; read it from the output `name`",
+  // docker/login-action
+  scope: "write it in an entry of `registry-auth`",
+  // docker/metadata-action
+  "bake-target": "there is no bake file; the output `json` has its content",
+  images: "use `image`",
+  "sep-annotations": "outputs have one entry per line, and `json` has them as lists",
+  "sep-labels": "outputs have one entry per line, and `json` has them as lists",
+  "sep-tags": "outputs have one entry per line, and `json` has them as lists",
+  // Common misspellings of ours
+  dockerfile: "use `file`",
+  node: "use `nodes`",
+  platform: "use `platforms`",
+  tag: "use `tags`"
+};
+function checkNames({ env, report, warn }, known, isDeleting = false) {
+  const inherits = passesParentInputs(env);
+  for (const [name, value] of inputsIn(env).filter(([name2]) => !known.includes(name2))) {
+    const problem = `is not an input of this action${hint(name, known)}`;
+    const [shown, advice] = [shorten(name), remedy(name, inherits)];
+    if (value.trim() === "" || inherits && !isDeleting) warn(`\`${shown}\` ${problem}`);
+    else if (isDeleting || isMisspelled(name, known)) report({ input: shown, expected: `${problem} ${advice}` });
+    else warn(`\`${shown}\` ${problem} ${advice}`);
+  }
+}
+function inputsIn(env) {
+  return Object.entries(env).flatMap(([variable, value = ""]) => {
+    const name = new RegExp("^INPUT_(\\P{Ll}+)$", "u").exec(variable)?.[1];
+    return name === void 0 ? [] : [[name.toLowerCase(), value]];
+  });
+}
+function isMisspelled(name, known) {
+  return /\W/.test(name) || Object.hasOwn(alternatives, name) || didYouMean(name, known) !== "";
+}
+function remedy(name, inherits) {
+  const variable = shorten(`INPUT_${name.toUpperCase()}`);
+  return inherits ? `If it is an input of an enclosing composite action, write \`${variable}: ''\` in \`env\` of this step` : `If the step does not set it, the job has a variable \`${variable}\`: rename the variable`;
+}
+function hint(name, known) {
+  const alternative = Object.hasOwn(alternatives, name) ? alternatives[name] : void 0;
+  return alternative === void 0 ? didYouMean(name, known) || "; the README lists all inputs." : `: ${alternative}.`;
+}
+
+// src/inputs/cleanup-inputs.ts
+var parsePatterns = (text) => splitList(text || "pr-*,build-*");
+var checkRunId = checkedText((text) => [[!/^\d+$/.test(text), "is not a valid run id: write `${{ github.run_id }}`"]]);
+var parseRunId2 = (...given) => checkRunId(...given) || void 0;
+var checkNumber = checkedText((text) => [
+  [!/^[1-9]\d*$/.test(text), "is not the number of a pull request: write `${{ github.event.number }}`"]
+]);
+var parseNumber = (...given) => checkNumber(...given) || void 0;
+var checkCount = checkedText((text) => [
+  [!/^\d{1,6}$/.test(text), "is not a number of images: write `10`, for example"]
+]);
+var parseCount = (...given) => {
+  const text = checkCount(...given);
+  return text === "" ? void 0 : Number(text);
+};
+var rows = {
+  ...sharedRows,
+  tags: ["tags", parsePatterns],
+  excludeTags: ["exclude-tags", list()],
+  /** Milliseconds. */
+  olderThan: ["older-than", duration("3 days")],
+  runId: ["run-id", parseRunId2],
+  prNumber: ["pr-number", parseNumber],
+  /** How many images of each pattern stay; undefined: the runs decide. */
+  keepNTagged: ["keep-n-tagged", parseCount],
+  untagged: ["untagged", boolean(true)],
+  unmarked: ["unmarked", choice({ auto: "auto", keep: "keep", delete: "delete" }, "auto")]
+};
+async function readCleanupInputs(env, event, files = hostFiles) {
+  const diagnostics = new Diagnostics();
+  const source = createSource({ env, event, files, diagnostics });
+  checkNames(source, cleanupInputs, true);
+  const images = parseImages(source);
+  if (images.length === 0 && !diagnostics.hasIssue("image"))
+    failFor(source.report, "image")("is empty: write the repositories to clean up, for example `ghcr.io/acme/app`");
+  const values = parseTable(rows, source);
+  checkModes(source);
+  const registries = await parseRegistries(source);
+  const logins = await parseLogins(source, { images, push: true });
+  diagnostics.throwIssues();
+  return { ...values, images, logins, registries, warnings: diagnostics.warnings };
+}
+var modes = ["run-id", "pr-number", "keep-n-tagged"];
+function checkModes({ text, report }) {
+  const [first, ...others] = modes.filter((name) => text(name) !== "");
+  for (const other of others) failFor(report, other)(`cannot be combined with \`${first ?? ""}\`: set only one of them`);
+  const needsTags = text("keep-n-tagged") !== "" && splitList(text("tags")).length === 0;
+  if (needsTags) failFor(report, "tags")("is empty: `keep-n-tagged` needs patterns of its own, such as `nightly-*`");
+}
+
+// src/inputs/cache/backends.ts
+import { posix as posix3 } from "node:path";
+
+// src/inputs/cache/cache-service.ts
+function serviceVersion(attributes, env) {
+  const given = (name, variable) => getAttribute(attributes, name) ?? env[variable] ?? "";
+  const requested = getAttribute(attributes, "version");
+  const results = env["ACTIONS_RESULTS_URL"] ?? "";
+  const isOffered = isTrue(env["ACTIONS_CACHE_SERVICE_V2"]) || results.includes("results-receiver.actions.githubusercontent.com");
+  const second = getAttribute(attributes, "url_v2") ?? (isOffered ? results : "");
+  if (given("token", "ACTIONS_RUNTIME_TOKEN") === "") return void 0;
+  if (requested !== "1" && second !== "") return 2;
+  return requested === "2" || given("url", "ACTIONS_CACHE_URL") === "" ? void 0 : 1;
+}
+var cacheService = {
+  secretVariables: {
+    ACTIONS_RUNTIME_TOKEN: (token) => [token],
+    // If the runner itself serves the cache, a part of the address is the credential.
+    ACTIONS_CACHE_URL: (url) => url.replace(/^\w+:\/\/[^/]*/, "").split(/[/?]/).filter((part) => part.length > 15)
+  },
+  buildxVariables: [
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_CACHE_URL",
+    "ACTIONS_RESULTS_URL",
+    "ACTIONS_CACHE_SERVICE_V2",
+    "ACTIONS_CACHE_MODE"
+  ],
+  problems: (attributes, env) => {
+    const requested = getAttribute(attributes, "version") ?? "";
+    const others = attributes.filter(([name]) => name !== "version");
+    const isMissing = serviceVersion(attributes, env) === void 0;
+    const isOther = isMissing && requested !== "" && serviceVersion(others, env) !== void 0;
+    return [
+      [
+        isOther,
+        `requests version ${requested} of the cache service, which this runner lacks: remove \`version=\u2026\` here`
+      ],
+      [
+        isMissing && !isOther,
+        "needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"
+      ]
+    ];
+  },
+  warnings: (attributes, env) => serviceVersion(attributes, env) === 1 && isForgejoRunner(env) ? [
+    "`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."
+  ] : []
+};
+
+// src/inputs/cache/backends.ts
+var appendSuffix = (name, suffix) => `${name}-${suffix}`;
+var appendToEach = (names, suffix) => names.split(";").map((name) => appendSuffix(name, suffix)).join(";");
+var whole = (value) => [value];
+var nameByRepository = (repository) => ["buildkit", ...repository.split("/")].filter((part) => part !== "").join("-");
+function lowerCaseName(ref) {
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(ref) ?? [];
+  return `${name.toLowerCase()}${rest}`;
+}
+function missing(names, example) {
+  return (attributes) => names.map((name) => [(getAttribute(attributes, name) ?? "") === "", `has no \`${name}\`: write \`${example}\``]);
+}
+var cacheBackends = /* @__PURE__ */ new Map([
+  [
+    "registry",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      normalise: (name, value) => name === "ref" ? lowerCaseName(value) : value,
+      withSuffix: (ref, suffix) => appendSuffix(/:[^/]+$/.test(ref) ? ref : `${ref}:buildcache`, suffix),
+      problems: missing(["ref"], "type=registry,ref=ghcr.io/acme/app:cache")
+    }
+  ],
+  [
+    "inline",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      withSuffix: appendSuffix,
+      problems: () => [[true, "stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],
+      isInImage: true
+    }
+  ],
+  [
+    "local",
+    {
+      name: { from: "src", to: "dest" },
+      defaultName: () => "",
+      withSuffix: (directory, suffix) => posix3.join(directory, suffix),
+      problems: (attributes) => [
+        [!attributes.some(([name]) => name === "src" || name === "dest"), "has no `dest`: write `type=local,dest=\u2026`"]
+      ]
+    }
+  ],
+  [
+    "gha",
+    {
+      name: { from: "scope", to: "scope" },
+      defaultName: () => "buildkit",
+      withSuffix: appendSuffix,
+      secretAttributes: ["token", "ghtoken"],
+      ...cacheService
+    }
+  ],
+  [
+    "s3",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/s3/s3.go; buildx itself reads the credentials
+      variables: { bucket: "AWS_BUCKET", region: "AWS_REGION" },
+      secretAttributes: ["access_key_id", "secret_access_key", "session_token"],
+      secretVariables: { AWS_SECRET_ACCESS_KEY: whole, AWS_SESSION_TOKEN: whole },
+      problems: missing(["bucket", "region"], "type=s3,region=\u2026,bucket=\u2026"),
+      errors: { noCredentials: /get credentials:|no EC2 IMDS role found/i }
+    }
+  ],
+  [
+    "azblob",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/azblob/utils.go
+      variables: {
+        account_url: "BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",
+        account_name: "BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",
+        container: "BUILDKIT_AZURE_STORAGE_CONTAINER",
+        prefix: "BUILDKIT_AZURE_STORAGE_PREFIX"
+      },
+      secretAttributes: ["secret_access_key", "sas_token", "account_key"],
+      problems: missing(["account_url"], "type=azblob,account_url=https://\u2026.blob.core.windows.net,\u2026"),
+      // Of two nodes that create a container at once, one gets this.
+      errors: { createdMeanwhile: /\bContainerAlreadyExists\b/ }
+    }
+  ]
+]);
+function secretAttributes() {
+  return [...new Set([...cacheBackends.values()].flatMap((backend) => backend.secretAttributes ?? []))];
+}
+function cacheEnvSecrets(env) {
+  return [...cacheBackends.values()].flatMap(
+    ({ secretVariables = {} }) => Object.entries(secretVariables).flatMap(([name, parts]) => parts(env[name] ?? ""))
+  );
+}
+
+// src/inputs/cache/specs.ts
+function secretPattern() {
+  return new RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`, "gi");
+}
+function cacheSecrets(text) {
+  return [...text.matchAll(secretPattern())].map((match) => match[2] ?? "");
+}
+
+// src/inputs/nodes/ssh-key.ts
+var keyForm = "give the whole text of a private key file, from its BEGIN to its END line";
+var newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`";
+var problems = {
+  damaged: "holds a damaged key, which was cut off or changed when it was pasted: give the text of the key file again, for example with `gh secret set NAME < key`",
+  publicKey: "holds a public key: give the private one, the file without `.pub`; the public one belongs in `~/.ssh/authorized_keys` on the node",
+  passphrase: `holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${newKey}; or remove the passphrase from a copy, \`ssh-keygen -p -N '' -f copy\``,
+  dsa: `holds a DSA key, which OpenSSH no longer supports: make a new key, ${newKey}`,
+  otherBlock: `contains a PEM block that is not a private key: ${keyForm}`,
+  other: `contains text that is not a private key: ${keyForm}`,
+  noEnd: `has a BEGIN line without the END line that belongs to it, so a part is missing: ${keyForm}`,
+  noBegin: `has an END line without the BEGIN line that belongs to it, so a part is missing: ${keyForm}`,
+  noFrame: `lacks its BEGIN and END lines: ${keyForm}`,
+  fileName: `is a file name: ${keyForm}`,
+  putty: "is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of that file",
+  base64: "is encoded with base64: give the text of the key file itself; a secret can have several lines"
+};
+function keyLines(text) {
+  return [...text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([, body = ""]) => body.split(/\s+|\\n/)).filter((line) => line.length > 7);
+}
+
+// src/inputs/secret-variables.ts
+function secretVariablesOf(env) {
+  return [...(env[variableOf("secret-envs")] ?? "").matchAll(/=\s*"?(\w+)/g)].map(([, name = ""]) => name);
+}
+
+// src/inputs/telemetry.ts
+function telemetrySecrets(env) {
+  const headers = ["", "TRACES_", "METRICS_"].map((signal) => env[`OTEL_EXPORTER_OTLP_${signal}HEADERS`] ?? "");
+  const values = headers.flatMap((text) => [...text.split(",").map(valueOf), ...Object.values(parsePairs(text))]);
+  return values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i, "")]);
+}
+var valueOf = (pair) => pair.slice(pair.indexOf("=") + 1).trim();
+function parsePairs(text = "") {
+  const pairs = text.split(",").flatMap((pair) => {
+    const [, key = ""] = /^([^=]+)=/.exec(pair) ?? [];
+    const value = valueOf(pair);
+    return key.trim() === "" ? [] : [[key.trim(), /%(?![0-9a-f]{2})/i.test(value) ? value : decode(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+// src/inputs/secrets-to-mask.ts
+var sources = {
+  passwords: (text) => [text("password"), text("sign-password")],
+  "platform tokens": (text) => [text("github-token")],
+  "SSH keys": (text) => sshKeyParts(text("ssh-private-key")),
+  "signing keys": (text) => text("sign-key").includes("://") ? [] : sshKeyParts(text("sign-key")),
+  "build secrets, as given": (text) => [text("secrets")],
+  "values of build secrets": (text) => secretValues(text("secrets")),
+  "variables of build secrets": (_, env) => secretVariablesOf(env).map((name) => env[name] ?? ""),
+  "passwords of registry-auth": (text) => listedPasswords(text("registry-auth")),
+  "inline TLS keys": (text) => keyLines(["driver-opts", "nodes", "append"].map(text).join("\n")),
+  "cache credentials": (text) => ["cache", "cache-from", "cache-to"].flatMap((name) => cacheSecrets(text(name))),
+  "headers of telemetry": (_, env) => telemetrySecrets(env),
+  "cache credentials of the job": (_, env) => cacheEnvSecrets(env),
+  "logins as registries receive them": (text) => basicLogins(text("username"), text("password")),
+  "credentials in URLs": (text) => urlInputs.map(text).flatMap(urlCredentials),
+  "credentials of proxies": (_, env) => proxyVariables.flatMap((name) => urlCredentials(env[name] ?? ""))
+};
+var urlInputs = ["context", "build-contexts", "build-args", "variants", "otlp-endpoint", "cache-from", "cache-to"];
+var proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+var shortestToken = 20;
+function secretsToMask(env) {
+  const text = (input3) => env[variableOf(input3)] ?? "";
+  const values = Object.values(sources).flatMap((find) => find(text, env));
+  const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim());
+  const short = ["password", "sign-password", "github-token"].map((input3) => text(input3).trim());
+  const masked = lines.filter((line) => line.length > 3 || line !== "" && short.includes(line));
+  return [.../* @__PURE__ */ new Set([...masked, ...masked.flatMap(encodings)])];
+}
+function encodings(value) {
+  return [JSON.stringify(value).slice(1, -1), encodeUrl(value)].filter((encoded) => encoded !== value);
+}
+function encodeUrl(value) {
+  try {
+    return encodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function basicLogins(username, password) {
+  const login = [username.trim(), password.trim()];
+  return login.includes("") ? [] : [Buffer.from(login.join(":")).toString("base64")];
+}
+function urlCredentials(text) {
+  return [...text.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([, user = "", password = ""]) => [...user.length >= shortestToken ? [user] : [], password]).flatMap((value) => [value, decodeUrl(value)]);
+}
+function decodeUrl(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function sshKeyParts(text) {
+  return text.replace(/^\s*#.*$/gm, "").replace(/-----(BEGIN|END)[^-]*-----/g, "\n").split(/\s+|\\r\\n|\\n/).filter((part) => part.length > 7);
+}
+function secretValues(text) {
+  return text.split(/[\r\n]+/).flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, "")].flat()).map((value) => value.replaceAll('""', '"'));
+}
+function listedPasswords(text) {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(
+    ([, value = ""]) => value.trim().replace(/^(["'])(.*)\1$/s, "$2")
+  );
+}
+
+// src/registry/client-factory.ts
+function createClientFactory(access2, signal, { willPush } = { willPush: true }) {
+  const { fetch, rawFor, log, onWait, isPlain } = access2;
+  const clients = /* @__PURE__ */ new Map();
+  return async (repository) => {
+    const { registry } = repository;
+    const credentials = await access2.credentials(repository);
+    const key = JSON.stringify([registry, credentials]);
+    const client = clients.get(key) ?? createRegistryClient({
+      registry,
+      fetch,
+      ...rawFor && { raw: rawFor(registry) },
+      log,
+      willPush,
+      ...onWait && { onWait },
+      ...isPlain && { isPlain },
+      ...credentials && { credentials },
+      ...signal && { signal }
+    });
+    clients.set(key, client);
+    return client;
+  };
+}
+
+// src/registry/credentials/platform-token.ts
+var deadline = 1e4;
+async function dropTokenIfJobHasLogin(logins, { images, push, registries, log }) {
+  const clientFor = createClientFactory({ ...registries, log: () => void 0 }, AbortSignal.timeout(deadline));
+  const check = async (image) => {
+    if (await registries.credentials(image) === void 0) return void 0;
+    const client = await clientFor(image);
+    try {
+      await (push ? (await client.checkPush(image.path)).ended : client.ping());
+      return "";
+    } catch (error2) {
+      return isRejected(error2) ? void 0 : errorMessage(error2);
+    }
+  };
+  const isReplaced = async ({ registry, isPlatformToken }) => {
+    const here = images.filter((image) => image.registry === registry);
+    if (!isPlatformToken || here.length === 0) return false;
+    const results = await Promise.all(here.map(check));
+    if (results.includes(void 0)) return false;
+    const problem = results.find((result) => result !== "");
+    const suffix = problem === void 0 ? "" : ` It could not be checked: ${problem}`;
+    log.info(`${registry}: using the existing login instead of the token.${suffix}`);
+    return true;
+  };
+  const replaced = await Promise.all(logins.map(isReplaced));
+  return logins.filter((_, index) => !replaced[index]);
+}
+function isRejected(error2) {
+  return error2 instanceof RegistryError && (error2.kind === "denied" || error2.kind === "unauthorized");
+}
+
+// src/registry/credentials/login.ts
+import { existsSync as existsSync2 } from "node:fs";
+import { delimiter, join } from "node:path";
+
+// src/registry/credentials/origin.ts
+function findStepLogin({ registry, path }, logins) {
+  const key = dockerConfigKey(registry);
+  return logins.filter((candidate) => dockerConfigKey(candidate.registry) === key && appliesTo(candidate, path)).sort((a, b) => precision(b) - precision(a))[0];
+}
+function originOf({ isPlatformToken }) {
+  return isPlatformToken ? "token" : "inputs";
+}
+function appliesTo({ scope = "" }, path) {
+  const [name = "", actions = "push"] = scope.split("@");
+  return (name === "" || name === path) && actions.split(",").includes("push");
+}
+function precision({ scope }) {
+  return scope === void 0 ? 0 : scope.startsWith("@") ? 1 : 2;
+}
+
+// src/registry/credentials/login.ts
+async function credentialsFor(repository, logins, dockerConfig, runHelper2) {
+  const login = findStepLogin(repository, logins);
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) };
+  const key = dockerConfigKey(repository.registry);
+  const config = asRecord(dockerConfig);
+  const helper = credentialHelper(key, config);
+  const helperOutput = helper === "" ? void 0 : await runHelper2(helper, key);
+  const found = parseHelperOutput(helperOutput ?? "") ?? storedCredentials(key, config);
+  return found && { ...found, origin: "job" };
+}
+function createHelperRunner({ debug: debug2, info: info2 }) {
+  const outputs = /* @__PURE__ */ new Map();
+  const run = async (helper, registry) => {
+    const command = `docker-credential-${helper}`;
+    try {
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ["get"], { input: registry, deadline: 2e4 }),
+        info2
+      );
+      if (code === 0) return stdout;
+      debug2(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`);
+    } catch (error2) {
+      debug2(`${command} could not be started for ${registry}: ${errorMessage(error2)}`);
+    }
+    return void 0;
+  };
+  return (helper, registry) => {
+    const output = outputs.get(registry) ?? run(helper, registry);
+    outputs.set(registry, output);
+    return output;
+  };
+}
+function missingHelpers(dockerConfig, registries, env) {
+  const config = asRecord(dockerConfig);
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config));
+  const used = [.../* @__PURE__ */ new Set([...helpers, asText(config["credsStore"])])].filter((helper) => helper !== "");
+  const dirs = (env["PATH"] ?? "").split(delimiter);
+  return used.map((helper) => `docker-credential-${helper}`).filter((command) => !dirs.some((dir) => existsSync2(join(dir, command)))).map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }));
+}
+var helperHint = "names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";
+function parseHelperOutput(output) {
+  const { Username: username, Secret: secret } = asRecord(tryParseJson(output));
+  const password = asText(secret);
+  if (password === "") return void 0;
+  return username === "<token>" ? { username: "", password: "", identityToken: password } : { username: asText(username), password };
+}
+
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input3) {
+  if (input3 === null || input3 === void 0) {
+    return "";
+  } else if (typeof input3 === "string" || input3 instanceof String) {
+    return input3;
+  }
+  return JSON.stringify(input3);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/file-command.js
+import * as crypto from "crypto";
+import * as fs from "fs";
+import * as os2 from "os";
+function issueFileCommand(command, message) {
+  const filePath = process.env[`GITHUB_${command}`];
+  if (!filePath) {
+    throw new Error(`Unable to find environment variable for file command ${command}`);
+  }
+  if (!fs.existsSync(filePath)) {
+    throw new Error(`Missing file at path: ${filePath}`);
+  }
+  fs.appendFileSync(filePath, `${toCommandValue(message)}${os2.EOL}`, {
+    encoding: "utf8"
+  });
+}
+function prepareKeyValueMessage(key, value) {
+  const delimiter2 = `ghadelimiter_${crypto.randomUUID()}`;
+  const convertedValue = toCommandValue(value);
+  if (key.includes(delimiter2)) {
+    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter2}"`);
+  }
+  if (convertedValue.includes(delimiter2)) {
+    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter2}"`);
+  }
+  return `${key}<<${delimiter2}${os2.EOL}${convertedValue}${os2.EOL}${delimiter2}`;
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os4 from "os";
+
+// node_modules/@actions/core/lib/oidc-utils.js
+import { HttpClient } from "./http-client.mjs";
+import { BearerCredentialHandler } from "./http-client.mjs";
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL3 } from "os";
+import { constants, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P, generator) {
+  function adopt(value) {
+    return value instanceof P ? value : new P(function(resolve2) {
+      resolve2(value);
+    });
+  }
+  return new (P || (P = Promise))(function(resolve2, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve2(result.value) : adopt(result.value).then(fulfilled, rejected);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text, addEOL = false) {
+    this._buffer += text;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL3);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows2) {
+    const tableBody = rows2.map((row) => {
+      const cells = row.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text, href) {
+    const element = this.wrap("a", text, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+var summary = _summary;
+
+// node_modules/@actions/core/lib/platform.js
+import os3 from "os";
+var platform = os3.platform();
+var arch = os3.arch();
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name, options) {
+  const val = process.env[`INPUT_${name.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setOutput(name, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
+  }
+  process.stdout.write(os4.EOL);
+  issueCommand("set-output", { name }, toCommandValue(value));
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function debug(message) {
+  issueCommand("debug", {}, message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os4.EOL);
+}
+
+// src/lib/log.ts
+import { once } from "node:events";
+async function exit() {
+  await new Promise((resolve2) => process.stdout.write("", resolve2));
+  process.exit();
+}
+function writeLines(texts) {
+  process.stdout.write(texts.map((text) => `${escapeWorkflowCommands(text)}
+`).join(""));
+  return process.stdout.writableNeedDrain ? once(process.stdout, "drain") : void 0;
+}
+function escapeWorkflowCommands(text) {
+  return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, "$1$2:\u200B").replace(/##(?=\[)/g, "##\u200B");
+}
+
+// src/inputs/secret-options.ts
+var secretInputs = [
+  ...["github-token", "password", "registry-auth", "secrets", "sign-key", "sign-password", "ssh-private-key"]
+];
+function secretVariable(input3) {
+  return `MULTIARCH_BUILD_${input3.replaceAll("-", "_").toUpperCase()}`;
+}
+
+// src/job/reader.ts
+var inputs = /* @__PURE__ */ new Set([...mainInputs, ...copyInputs, ...cleanupInputs]);
+var words = [
+  [/\b([Tt])his runner\b/g, "$1his machine"],
+  [/\bon the runner\b/g, "on this machine"],
+  [/\b([Rr])un the job again\b/g, "$1un the command again"],
+  [/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g, ""],
+  [/\bin the job image\b/g, "on this machine"],
+  [/\bfrom this job\b/g, "from this machine"],
+  [/\bThis job has no permission\b/g, "Your user has no permission"],
+  [/\bby this job\b/g, "by your user"],
+  [/\b(The|the) user of this job\b/g, "$1 user of this command"],
+  [/\bthe job's user\b/g, "your user"],
+  [/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g, "your ssh-agent"],
+  [/\bthe job’s own Docker login, from an earlier step or from the runner\b/g, "the one of your Docker CLI"],
+  [/\bThe job has no login at this registry:.*/gs, "You have no login at this registry: run `docker login`."],
+  [/\bMount the Unix socket of the engine into the job\b/g, "Set DOCKER_HOST to the Unix socket of the engine"],
+  [/\bin the step's `env`/g, "in the environment"],
+  [/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g, ""],
+  [/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g, "Set `ssh-private-key`."],
+  [/`SSH_AUTH_SOCK` of the job\b/g, "`SSH_AUTH_SOCK` of your shell"],
+  [/\bthe job token \(/g, "the token ("],
+  [
+    /\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,
+    "give the token the scope `write:packages`, and its user the Write role"
+  ],
+  [
+    /\bThe job needs `permissions: packages: write`, and .*/g,
+    "The token needs the scope `delete:packages`, and its user the Admin role for the package."
+  ],
+  [/\bGive the job `permissions: actions: read`/g, "Use a token that may read runs"],
+  [/\bWithout `permissions: actions: read`/g, "Without a token that may read runs"],
+  [
+    /\bThe step sets no secret with the id `([\w.-]+)`.*/gs,
+    "No secret with the id `$1` has a value: set it in `secrets`."
+  ],
+  [/\brelative to the workspace\b/g, "relative to the working directory"],
+  [/\bneeds the OIDC token of the job: .*/g, "needs the OIDC token of a CI job: write `sign: key`"],
+  [/: write `\$\{\{ github\.event\.number \}\}`/g, ": write `17`, for example"]
+];
+function forCommandLine(text) {
+  const [headline = "", ...lines] = text.split("\n").map(renderLine);
+  if (!/^\d+ invalid inputs?$/.test(headline)) return [headline, ...lines].join("\n");
+  const issues = lines.map((line) => line.replace(/^([a-z-]+)(?=: )/, (name) => optionOf(name) ?? name));
+  return [headline.replace("input", "option"), ...issues].join("\n");
+}
+function forReader(text) {
+  return runsForCommandLine() ? forCommandLine(text) : text;
+}
+function renderLine(line) {
+  if (/^\s*\|/.test(line)) return line;
+  return nameOptions(words.reduce((all, [ofCi, ofCommandLine]) => all.replace(ofCi, ofCommandLine), line));
+}
+function nameOptions(line) {
+  const names = /(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g;
+  return line.replace(names, (whole2, write, name, value) => {
+    const option = optionOf(name);
+    if (option === void 0 || value === void 0 && (write !== void 0 || name === "ssh")) return whole2;
+    return `${write ?? ""}\`${option}${value === void 0 ? "" : ` ${value}`}\``;
+  });
+}
+function optionOf(input3) {
+  if (!inputs.has(input3)) return void 0;
+  return secretInputs.includes(input3) ? secretVariable(input3) : `--${input3}`;
+}
+
+// src/job/runner-log.ts
+var runnerLog = {
+  info: (text) => info(escapeWorkflowCommands(forReader(text))),
+  line: (text) => void writeLines([text]),
+  warn: (text) => warning(forReader(text)),
+  debug: (text) => debug(text),
+  annotate: ({ title, message, file, line }) => warning(message, {
+    title,
+    ...file !== void 0 && { file },
+    ...line !== void 0 && { startLine: line }
+  }),
+  lines: writeLines
+};
+
+// src/job/registries.ts
+var longWait = 6e4;
+function createRegistryAccess(logins, dockerConfig, hosts = {}) {
+  const transports = /* @__PURE__ */ new Map();
+  return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
+    isPlain: (host) => hosts[host]?.http === true,
+    credentials: createCredentials(logins, dockerConfig),
+    fetch: createFetch(process.env, hosts),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry);
+      transports.set(registry, raw);
+      return raw;
+    },
+    log: runnerLog.debug,
+    onWait: (text, waited) => waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)
+  };
+}
+var runHelper = createHelperRunner(runnerLog);
+function createCredentials(logins, dockerConfig) {
+  const cache = /* @__PURE__ */ new Map();
+  return (repository) => {
+    const name = formatRepository(repository);
+    const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper);
+    cache.set(name, credentials);
+    return credentials;
+  };
+}
+
+// src/job/cleanup-step.ts
+var longest = 5 * 36e5;
+async function prepareCleanup(job2, inputs2) {
+  const { event, log } = job2;
+  const { images, packagesApi } = inputs2;
+  inputs2.warnings.forEach((warning2) => log.warn(warning2));
+  const dockerConfig = loadJobDockerConfig(job2.env, log.warn);
+  const hosts = inputs2.registries;
+  const registries = createRegistryAccess([], dockerConfig, hosts);
+  const logins = await dropTokenIfJobHasLogin(inputs2.logins, { images, push: false, registries, log });
+  const access2 = createRegistryAccess(logins, dockerConfig, hosts);
+  return {
+    packages: job2.packages(access2, packagesApi),
+    fetchRunStatus: job2.fetchRunStatus(access2.fetch, longest),
+    event,
+    until: Date.now() + longest,
+    log
+  };
+}
+
+// src/forge/event.ts
+import { existsSync as existsSync4, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { join as join2, resolve } from "node:path";
+
+// src/forge/trust.ts
+var rules = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => "trusted",
+  release: () => "trusted",
+  merge_group: () => "pr",
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun
+};
+function classifyTrust(context) {
+  const { name, payload } = context;
+  const rule = Object.hasOwn(rules, name) ? rules[name] : void 0;
+  if (!payload || !rule) return "fork";
+  return [payload, asRecord(payload["client_payload"])].filter((described) => isRecord(described["pull_request"])).map((described) => trustOfPullRequest({ ...context, payload: described })).reduce(lowest, rule({ ...context, payload }));
+}
+var levels = ["fork", "pr", "trusted"];
+function lowest(a, b) {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b;
+}
+function trustOfRef({ ref, isProtected, payload }) {
+  if (ref.startsWith("refs/tags/")) return "trusted";
+  if (!ref.startsWith("refs/heads/")) return "fork";
+  if (ref.startsWith("refs/heads/gh-readonly-queue/")) return "pr";
+  return isProtected || isDefaultBranch(ref.slice("refs/heads/".length), payload) ? "trusted" : "pr";
+}
+function trustOfPullRequest({ repository, payload }) {
+  const request = asRecord(payload["pull_request"]);
+  const head = asRecord(request["head"]);
+  const isAgit = request["flow"] === 1 || head["label"] === "" || isAgitRef(head["ref"]);
+  return !isAgit && isRepository(head["repo"], repository) ? "pr" : "fork";
+}
+function isAgitRef(ref) {
+  return asText(ref).startsWith("refs/pull/");
+}
+var proposalOnly = ["pull_request", "pull_request_review", "pull_request_review_comment"];
+var dependabotOnly = [...proposalOnly, "push", "create"];
+function readOnlyTrigger(context) {
+  const { name, actor } = context;
+  if (proposalOnly.includes(name) && classifyTrust(context) === "fork") return "fork";
+  return dependabotOnly.includes(name) && actor === "dependabot[bot]" ? "Dependabot" : void 0;
+}
+var branchEvents = /* @__PURE__ */ new Set(["push", "create", "workflow_dispatch", "schedule", "release"]);
+var proposalEvents = /* @__PURE__ */ new Set(["pull_request", "merge_group"]);
+function trustOfTriggeringRun({ repository, payload }) {
+  const run = asRecord(payload["workflow_run"]);
+  const event = asText(run["event"]);
+  if (!isRepository(run["head_repository"], repository) || isAgitRef(run["head_branch"])) return "fork";
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run["head_branch"]), payload) ? "trusted" : "pr";
+  return proposalEvents.has(event) ? "pr" : "fork";
+}
+function isDefaultBranch(branch, payload) {
+  return branch !== "" && branch === asRecord(payload["repository"])["default_branch"];
+}
+function isRepository(value, repository) {
+  const name = asText(asRecord(value)["full_name"]);
+  return name !== "" && name.toLowerCase() === repository.toLowerCase();
+}
+
+// src/forge/event.ts
+function readEvent(env, warn = () => void 0, repositoryDetails) {
+  const variable = (name2, byDefault = "") => env[`GITHUB_${name2}`] ?? env[`FORGEJO_${name2}`] ?? env[`GITEA_${name2}`] ?? byDefault;
+  const payload = withRepository(readPayload(variable("EVENT_PATH"), warn), repositoryDetails);
+  const serverUrl = variable("SERVER_URL", "https://github.com").replace(/\/+$/, "");
+  const repository = variable("REPOSITORY");
+  const [name, ref, sha] = [variable("EVENT_NAME"), variable("REF"), variable("SHA")];
+  const [actor, isProtected] = [variable("ACTOR"), variable("REF_PROTECTED") === "true"];
+  const trigger = { name, ref, repository, payload, isProtected, actor };
+  const readOnly = readOnlyTrigger(trigger);
+  return {
+    serverUrl,
+    apiUrl: variable("API_URL", defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable("RUN_ID", "0"),
+    runAttempt: Number(variable("RUN_ATTEMPT", "1")),
+    name,
+    ref,
+    trust: classifyTrust(trigger),
+    ...readOnly && { readOnlyTrigger: readOnly },
+    sha,
+    actor,
+    workspace: resolve(variable("WORKSPACE", process.cwd())),
+    now: /* @__PURE__ */ new Date(),
+    ...payload && !isRecord(payload["repository"]) && { lacksRepository: true },
+    ...payload?.["is_dirty"] === true && { isDirty: true },
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository2(asRecord(payload?.["repository"]), { serverUrl, repository, name, ref })
+  };
+}
+function withRepository(payload, repository) {
+  return payload && isRecord(repository) && !isRecord(payload["repository"]) ? { ...payload, repository } : payload;
+}
+function parseRepository2(details, { serverUrl, repository, name, ref }) {
+  const defaultBranch = asText(details["default_branch"]) || scheduledBranch(name, ref);
+  const isPrivate = details["private"];
+  return {
+    ...defaultBranch !== "" && { defaultBranch },
+    ...typeof isPrivate === "boolean" && { isPrivate },
+    ...parseOwnerKind(asRecord(details["owner"])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository)
+  };
+}
+function scheduledBranch(name, ref) {
+  return name === "schedule" ? ref.replace(/^refs\/heads\//, "") : "";
+}
+function parsePullRequest(payload) {
+  const request = asRecord(payload["pull_request"]);
+  const number = payload["number"] ?? request["number"];
+  const headSha = asText(asRecord(request["head"])["sha"]);
+  const baseRef = asText(payload["base_ref"]) || asText(asRecord(request["base"])["ref"]);
+  return {
+    ...typeof number === "number" && { number: String(number) },
+    ...headSha !== "" && { headSha },
+    ...baseRef !== "" && { baseRef }
+  };
+}
+function parseOwnerKind({ type }) {
+  if (type === "Organization") return { ownerKind: "orgs" };
+  return type === "User" ? { ownerKind: "users" } : {};
+}
+function parseCommitDate(payload, sha) {
+  const commits = [...asList(payload["commits"]), payload["head_commit"]].map(asRecord);
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== "")?.["timestamp"]));
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date };
+}
+function parseMetadata(details, serverUrl, fullName) {
+  const [license = "", ...others] = asList(details["licenses"]).map(asText);
+  return {
+    title: asText(details["name"]) || (fullName.split("/")[1] ?? ""),
+    description: asText(details["description"]),
+    // Empty for a repository without a page, which only the command line has.
+    url: details["html_url"] === "" ? "" : asText(details["html_url"]) || repositoryPage(serverUrl, fullName),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details["license"])["spdx_id"]) || (others.length === 0 ? license : "")
+  };
+}
+function repositoryPage(serverUrl, fullName) {
+  return fullName === "" ? "" : `${serverUrl}/${fullName}`;
+}
+function readPayload(path, warn) {
+  try {
+    const payload = JSON.parse(readFileSync(path, "utf8"));
+    if (isRecord(payload)) return payload;
+    throw new Error("not a JSON object");
+  } catch (error2) {
+    const file = path === "" ? "GITHUB_EVENT_PATH is not set" : `GITHUB_EVENT_PATH is ${path}`;
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error2)}. ${leastTrusted}`);
+    return void 0;
+  }
+}
+var leastTrusted = "The run has the trust level `fork`, the lowest.";
+
+// src/forge/event-details.ts
+var detailsTimeout = 5e3;
+function createEventDetails(request, { repository }, { signal, log }) {
+  const [owner = "", repo = ""] = repository.split("/");
+  const fetchData = async (route, parameters = {}) => {
+    try {
+      return (await withAbort(signal, request(route, { owner, repo, ...parameters }))).data;
+    } catch (error2) {
+      log(`The API does not answer ${route}: ${String(error2)}`);
+      return void 0;
+    }
+  };
+  return {
+    repository: () => fetchData("GET /repos/{owner}/{repo}"),
+    commitDate: async (sha) => {
+      const data = asRecord(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}", { sha }));
+      const dateOf = (commit) => asText(asRecord(asRecord(commit)["committer"])["date"]);
+      const date = new Date(dateOf(data["commit"]) || dateOf(data));
+      return Number.isNaN(date.getTime()) ? void 0 : date;
+    }
+  };
+}
+
+// src/gc/run-status.ts
+var minute = 6e4;
+var day = 24 * 60 * minute;
+var maxJobAge = 6 * day;
+var endGrace = 10 * minute;
+var idleTtl = 14 * day;
+var staleLockAge = 10 * minute;
+var mostRequests = 30;
+function classifyRunRef(ref, current) {
+  if (ref.scope !== current.scope) return ref.age > maxJobAge ? "finished" : "running";
+  if (ref.runId !== current.runId) return "unknown";
+  return current.attemptsEnd && ref.runAttempt < current.runAttempt ? "finished" : "running";
+}
+function hasEnded(status, age, now) {
+  if (typeof status === "string") return age > maxJobAge;
+  return status.completed ? now - status.endedAt > endGrace : Math.min(age, now - status.createdAt) > maxJobAge;
+}
+function createRunChecker(current, fetchStatus, now = Date.now) {
+  const cache = /* @__PURE__ */ new Map();
+  const status = (runId) => {
+    const known = cache.get(runId);
+    if (known || cache.size >= mostRequests) return known ?? Promise.resolve("unknown");
+    const answer = fetchStatus(runId).catch(() => "unknown");
+    cache.set(runId, answer);
+    return answer;
+  };
+  return {
+    isFinished: async (ref) => {
+      const verdict = classifyRunRef(ref, current);
+      return verdict === "unknown" ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === "finished";
+    }
+  };
+}
+
+// src/report/input-issues.ts
+function formatInputIssues(issues) {
+  const count = new Set(issues.map(({ input: input3 }) => input3)).size;
+  return [`${count} invalid input${count === 1 ? "" : "s"}`, ...issues.map(formatIssue)].join("\n");
+}
+function formatIssue({ input: input3, given, expected }) {
+  return `${input3}: ${given === void 0 ? "" : `"${given}" `}${expected}`;
+}
+
+// src/report/run-report.ts
+var BuildErrors = class extends UserErrors {
+  record;
+  constructor(errors, record) {
+    super(errors);
+    this.name = "BuildErrors";
+    this.record = record;
+  }
+};
+
+// src/job/report.ts
+async function reportCleanup({ results, errors }) {
+  const { renderCleanup } = await import("./chunk-F37AMZTM.js");
+  const outputs = renderCleanup(results);
+  setOutputs(outputs);
+  await writeSummary(outputs.report);
+  const bug = errors.find((error2) => !(error2 instanceof UserError));
+  if (bug) throw bug;
+  const failures = errors.filter((error2) => error2 instanceof UserError);
+  if (failures.length > 0) throw new UserErrors(failures);
+}
+async function reportFailure(error2, summary2) {
+  const { headline, body } = formatError(error2);
+  if (error2 instanceof InputError) {
+    error2.warnings.forEach((warning2) => runnerLog.warn(warning2));
+    setFailed(forReader(formatInputIssues(error2.issues)));
+  } else {
+    runnerLog.line(forReader(body));
+    setFailed(forReader(headline));
+  }
+  await writeSummary(await failureSummary(error2), summary2);
+}
+async function failureSummary(error2) {
+  const { renderErrorSummary, renderFailedSummary } = await import("./chunk-I6XLQ2EK.js");
+  if (error2 instanceof BuildErrors) return renderFailedSummary(error2.record, performance.now());
+  const { headline, body } = formatError(error2);
+  if (!(error2 instanceof InputError)) return renderErrorSummary(headline, body);
+  const [count = "", ...issues] = formatInputIssues(error2.issues).split("\n");
+  return renderErrorSummary(count, issues.join("\n"));
+}
+function setOutputs(outputs) {
+  Object.entries(outputs).forEach(([name, value]) => setOutput(name, value));
+}
+var plainSummary = { secrets: /* @__PURE__ */ new Set(), isWanted: true };
+async function writeSummary(markdown, { secrets, isWanted } = plainSummary) {
+  if (!process.env["GITHUB_STEP_SUMMARY"] || !isWanted) return;
+  const { limitSummary, maskSecrets } = await import("./chunk-I6XLQ2EK.js");
+  await summary.addRaw(limitSummary(maskSecrets(markdown, secrets))).write().catch((error2) => warning(`The summary could not be written: ${String(error2)}`));
+}
+
+// src/job/job.ts
+var runStatusTimeout = 1e4;
+var Job = class {
+  env = process.env;
+  log = runnerLog;
+  event = readEvent(process.env, runnerLog.warn);
+  #token = getInput("github-token");
+  #masked = /* @__PURE__ */ new Set();
+  summary = { secrets: this.#masked, isWanted: true };
+  #cancel;
+  constructor() {
+    setPrivateUmask();
+    allowManyListeners();
+    withholdVariables(secretVariablesOf(process.env));
+  }
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal() {
+    if (!this.#cancel) {
+      const cancel = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => cancel.abort());
+      this.#cancel = cancel;
+    }
+    return this.#cancel.signal;
+  }
+  /** Hides texts from the log. */
+  mask(secrets) {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) setSecret(secret);
+      this.#masked.add(secret);
+    }
+  }
+  /** @param choice the input `packages-api` */
+  packages(registries, choice2) {
+    const { fetch } = registries;
+    return {
+      choice: choice2,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
+      clock: { now: Date.now, sleep }
+    };
+  }
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch, timeout = runStatusTimeout) {
+    if (this.#token === "") return () => Promise.resolve("no-token");
+    let fetcher;
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository
+      );
+      return fetcher(run);
+    };
+  }
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails() {
+    if (this.#token === "" || this.event.repository === "") return void 0;
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout);
+    const signal = AbortSignal.timeout(detailsTimeout);
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug });
+  }
+  /** Which runs are finished. */
+  runs(fetch) {
+    const { runId, runAttempt } = this.event;
+    const attemptsEnd = detectPlatform(this.event) !== "forgejo";
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd };
+    return createRunChecker(self, this.fetchRunStatus(fetch));
+  }
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step) {
+    await step().catch(
+      (error2) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error2) : error2, this.summary)
+    );
+    return await exit();
+  }
+  #apiOptions(fetch, until) {
+    const { debug: log, info: onWait } = this.log;
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait };
+  }
+};
+function cancelled(cause) {
+  if (cause instanceof UserError && cause.code === "cancelled") return cause;
+  return new UserError({
+    code: "cancelled",
+    message: wordingOf("cancelled"),
+    hint: wordingOf("cancelledHint"),
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause
+  });
+}
+
+// src/cleanup/snapshot.ts
+var emptySnapshot = { names: /* @__PURE__ */ new Set(), digests: /* @__PURE__ */ new Map() };
+async function snapshotTags(repository, limit2 = Infinity, before = emptySnapshot) {
+  const names = new Set(await listTagNames(repository.registry, repository.repository));
+  const recent = before === emptySnapshot ? [] : [...names].filter((tag) => !before.names.has(tag));
+  return { names, digests: await resolveTags(repository, names.size <= limit2 ? names : recent) };
+}
+function tagsOn(snapshot, digest) {
+  return [...snapshot.digests].filter(([, target]) => target === digest).map(([tag]) => tag);
+}
+function hasLastTags(tags, { snapshot, deleted }) {
+  const isLeaving = ([tag, digest]) => tags.includes(tag) || deleted.has(digest);
+  return tags.length > 0 && snapshot.digests.size > 0 && [...snapshot.digests].every(isLeaving);
+}
+var maxDepth = 32;
+async function neededBy(repository, roots) {
+  const needed = /* @__PURE__ */ new Set();
+  let level = [...new Set(roots)];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth)
+      throw new NotDeletedError(
+        `${level[0] ?? ""} is more than ${maxDepth} index levels deep, so the manifests that tags need are unknown.`
+      );
+    const manifests = await readManifests(repository, level);
+    const refs = new Set([...manifests.values()].flatMap((manifest) => manifest.refs));
+    level = [...refs].filter((digest) => !needed.has(digest));
+    level.forEach((digest) => needed.add(digest));
+  }
+  return needed;
+}
+
+// src/cleanup/attestations.ts
+async function isLastProof(repository, index, proved = /* @__PURE__ */ new Set()) {
+  for (const [child, image] of (await repository.manifest(index))?.attests ?? []) {
+    if (proved.has(child)) continue;
+    const isReleased = (await repository.manifest(image))?.runAnnotation === void 0 && await exists(repository, image);
+    if (!isReleased && await exists(repository, child)) return true;
+  }
+  return false;
+}
+function unreferencedAttestations(items, manifests) {
+  const referenced = new Set([...items.keys()].flatMap((digest) => manifests.get(digest)?.refs ?? []));
+  return [...items.values()].flatMap(({ digest, tags }) => {
+    const manifest = manifests.get(digest);
+    const isAlone = tags.length === 0 && !referenced.has(digest);
+    return isAlone && manifest?.kind === "attestation" ? [manifest] : [];
+  });
+}
+async function findOrphans(repository, candidates, isFinished) {
+  const isOrphan = await mapConcurrent(candidates, async ({ statements: blobs }) => {
+    const statements = await Promise.all(blobs.map((blob) => readStatement(repository, blob)));
+    const subjects = statements.flatMap((statement) => statement.subjects);
+    const found = await Promise.all(subjects.map((subject) => exists(repository, subject)));
+    return statements.some(({ run }) => isFinished(run)) && subjects.length > 0 && !found.some(Boolean);
+  });
+  return candidates.filter((_, at) => isOrphan[at]).map(({ digest }) => digest);
+}
+async function describes(repository, manifest, image) {
+  const { kind, subject, statements: blobs } = manifest;
+  if (subject === image) return true;
+  if (kind !== "attestation" && kind !== "signature") return false;
+  const [first, ...rest] = await Promise.all(
+    (kind === "attestation" ? blobs.slice(0, 1) : blobs).map((blob) => unlessNotFound(readStatement(repository, blob)))
+  );
+  return [first, ...rest].every((statement) => statement?.subjects.includes(image));
+}
+async function readStatement({ registry, repository }, blob) {
+  const statement = parsePayload(new TextDecoder().decode(await registry.getBlob(repository, blob)));
+  const predicate = asRecord(statement["predicate"]);
+  const builder = asText(asRecord(asRecord(predicate["runDetails"])["builder"])["id"]) || asText(asRecord(predicate["builder"])["id"]);
+  const subjects = asList(statement["subject"]).map(
+    (subject) => asText(asRecord(asRecord(subject)["digest"])["sha256"])
+  );
+  const signed = asText(asRecord(asRecord(statement["critical"])["image"])["docker-manifest-digest"]);
+  return {
+    subjects: [
+      ...subjects.filter((hex) => hex !== "").map((hex) => `sha256:${hex}`),
+      ...signed === "" ? [] : [signed]
+    ],
+    run: /\/actions\/runs\/(\d+)/.exec(builder)?.[1]
+  };
+}
+function parsePayload(text) {
+  const document = asRecord(tryParseJson(text));
+  const payload = asText(document["payload"]);
+  return payload === "" ? document : asRecord(tryParseJson(Buffer.from(payload, "base64").toString()));
+}
+
+// src/cleanup/audit.ts
+async function auditTags(repository, { digests }) {
+  const cache = /* @__PURE__ */ new Map();
+  const isThere = (digest) => {
+    const answer = cache.get(digest) ?? exists(repository, digest);
+    cache.set(digest, answer);
+    return answer;
+  };
+  const checked = await mapConcurrent([...digests], async ([tag, digest]) => {
+    const all = [.../* @__PURE__ */ new Set([digest, ...await neededBy(repository, [digest])])];
+    const found = await Promise.all(all.map(isThere));
+    return { tag, missing: all.filter((_, at) => !found[at]) };
+  });
+  const incomplete = checked.filter(({ missing: missing2 }) => missing2.length > 0);
+  const now = await resolveTags(
+    repository,
+    incomplete.map(({ tag }) => tag)
+  );
+  return { tags: digests.size, broken: incomplete.filter(({ tag }) => now.get(tag) === digests.get(tag)) };
+}
+async function findRestorable(repository, inventory, missing2) {
+  const found = new Map([...inventory.deleted].filter(([digest]) => missing2.has(digest)));
+  const rest = [...missing2].filter((digest) => !found.has(digest));
+  const listDeleted = repository.backend.listDeleted?.bind(repository.backend);
+  const owned = rest.length > 0 && listDeleted ? await findOwned(repository, inventory) : /* @__PURE__ */ new Set();
+  const wanted = new Set(rest.filter((digest) => owned.has(digest)));
+  if (wanted.size === 0 || !listDeleted) return found;
+  for await (const page of listDeleted())
+    for (const version of page) if (wanted.has(version.digest)) found.set(version.digest, version);
+  return found;
+}
+async function findOwned(repository, inventory) {
+  const tagged = await readManifests(repository, inventory.snapshot.digests.values());
+  const isOwner = (digest) => inventory.isAnnotated(digest);
+  const owners = [...inventory.manifests.values(), ...tagged.values()].filter(
+    ({ digest, refs }) => isOwner(digest) || refs.some(isOwner)
+  );
+  return new Set(owners.flatMap(({ refs }) => refs));
+}
+
+// src/cleanup/referrers.ts
+function referrerSubject(tag) {
+  const hex = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex === void 0 ? void 0 : `sha256:${hex}`;
+}
+async function findReferrers(repository, manifests, tagsOf) {
+  const found = await mapConcurrent([...manifests], async (manifest) => {
+    const { digest, subject } = manifest;
+    if (subject !== void 0) return [{ digest, subject }];
+    const images = [...new Set(tagsOf(digest).flatMap((tag) => referrerSubject(tag) ?? []))];
+    const [image, ...others] = images;
+    if (image === void 0 || others.length > 0) return [];
+    return await isReferrer(repository, manifest, image) ? [{ digest, subject: image }] : [];
+  });
+  return found.flat();
+}
+async function isReferrer(repository, manifest, image) {
+  if (manifest.kind === "sbom") return true;
+  if (manifest.kind !== "index") return await describes(repository, manifest, image);
+  const entries = await readManifests(repository, manifest.refs);
+  return manifest.runAnnotation === void 0 && [...entries.values()].every(({ subject }) => subject === image);
+}
+
+// src/cleanup/inventory.ts
+var noTags = [];
+var Inventory = class {
+  manifests = /* @__PURE__ */ new Map();
+  /** Deleted by this cleanup. */
+  deleted = /* @__PURE__ */ new Map();
+  /** What the deleted images referred to, with the runs that their tags named. */
+  childrenOfDeleted = /* @__PURE__ */ new Map();
+  /** Attestation → the image that its own content names, of those that an index of a finished run lists. */
+  attestations = /* @__PURE__ */ new Map();
+  /** By run: from its creation to its end. */
+  #lifetimes = /* @__PURE__ */ new Map();
+  /** What versions refer to that were pushed since the lists were read. */
+  needed = /* @__PURE__ */ new Set();
+  snapshot = emptySnapshot;
+  /** How many pages of lists were read. */
+  pages = 0;
+  /** By digest: the last version that a list contained, and how many lists did. */
+  #listed = /* @__PURE__ */ new Map();
+  #repository;
+  #runs;
+  #selection;
+  /** Patterns of tags that stay, with their images. */
+  #excluded;
+  /** Digest → such a tag on it. */
+  #excludedTags = /* @__PURE__ */ new Map();
+  constructor(repository, runs, { selection, excluded = [] }) {
+    this.#repository = repository;
+    this.#runs = runs;
+    this.#selection = selection;
+    this.#excluded = excluded;
+  }
+  /** Reads the whole list, all tags of the registry, and every manifest that is new. */
+  async read() {
+    const inThisList = /* @__PURE__ */ new Set();
+    for await (const page of this.#repository.backend.list()) {
+      this.pages++;
+      for (const version of page) {
+        const before = this.#listed.get(version.digest);
+        const times = before?.version.id === version.id ? before.times : 0;
+        this.#listed.set(version.digest, { version, times: times + (inThisList.has(version.digest) ? 0 : 1) });
+        inThisList.add(version.digest);
+      }
+      await this.#readManifests(page.map(({ digest }) => digest));
+    }
+    await this.readTags();
+  }
+  /** Reads all tags of the registry, and every manifest that is new. */
+  async readTags() {
+    this.snapshot = await snapshotTags(this.#repository);
+    const excluded = [...this.snapshot.digests].filter(([tag]) => this.isExcluded(tag));
+    this.#excludedTags = new Map(excluded.map(([tag, digest]) => [digest, tag]));
+    await this.#readManifests(this.snapshot.digests.values());
+  }
+  /** Reads manifests, and the status of the runs that pushed them. */
+  async #readManifests(digests) {
+    const unknown = [...digests].filter((digest) => !this.manifests.has(digest));
+    const found = await readManifests(this.#repository, unknown);
+    for (const [digest, manifest] of found) this.manifests.set(digest, manifest);
+    await this.#runs.load([...found.values()].flatMap((manifest) => this.#selection.runOf(manifest) ?? []));
+  }
+  /** Reads the newest page, for versions that were pushed or tagged since the lists were read. */
+  async readNewestPage() {
+    if (!this.#repository.backend.capabilities.listsById) return;
+    for await (const page of this.#repository.backend.list()) {
+      const changed = page.filter(
+        ({ digest, id, tags }) => this.#listed.get(digest)?.version.id !== id || tags.some((tag) => this.snapshot.digests.get(tag) !== digest)
+      );
+      const digests = changed.map(({ digest }) => digest);
+      for (const digest of await neededBy(this.#repository, digests)) this.needed.add(digest);
+      return;
+    }
+  }
+  /** A manifest as the last list contained it. */
+  listedVersion(digest) {
+    return this.#listed.get(digest)?.version;
+  }
+  /** The id of a version in the API. */
+  versionId(digest) {
+    return this.#listed.get(digest)?.version.id ?? digest;
+  }
+  /** Every manifest that may be deleted, or that may need others, with the status of the runs of its tags. */
+  async items() {
+    const items = this.#listedItems();
+    await this.#runs.load([...items.values()].flatMap(({ digest, tags }) => this.runsOf(tags, digest)));
+    if (!this.#repository.backend.capabilities.listsUntagged) await this.#addChildren(items);
+    await this.#verifyAttestations(items);
+    await this.#readLifetimes(items);
+    return items;
+  }
+  /** What an index calls an attestation proves nothing: every user who may push can write one. */
+  async #verifyAttestations(items) {
+    const listed = [...items.keys()].flatMap((digest) => {
+      return this.#isOwner(items, digest) ? [...this.manifests.get(digest)?.attests ?? []] : [];
+    });
+    await mapConcurrent(listed, async ([digest, image]) => {
+      const manifest = items.has(digest) && !this.attestations.has(digest) ? this.manifests.get(digest) : void 0;
+      if (manifest?.kind !== "attestation") return;
+      if (await describes(this.#repository, manifest, image)) this.attestations.set(digest, image);
+    });
+  }
+  /** Whether the attestations that an index lists may be deleted with it. */
+  #isOwner(items, digest) {
+    const isClaimed = () => items.get(digest)?.tags.some((tag) => this.isExpiredTag(tag, digest)) === true;
+    return this.isExpiredManifest(digest) || this.#selection.claimsAttestations === true && isClaimed();
+  }
+  /** Of runs whose tags are on an image without annotation, or on an index of one. */
+  async #readLifetimes(items) {
+    for (const { digest, tags, createdAt } of items.values()) {
+      const hasUnmarked = !this.isAnnotated(digest) || this.manifests.get(digest)?.isPart === true;
+      if (createdAt === void 0 || !hasUnmarked) continue;
+      for (const tag of tags) {
+        const run = this.isExpiredTag(tag, digest) ? this.#selection.claimOf(tag) : void 0;
+        if (run !== void 0 && !this.#lifetimes.has(run)) this.#lifetimes.set(run, await this.#runs.lifetime(run));
+      }
+    }
+  }
+  /**
+   * Of the runs, those that existed when the manifest was first pushed; none if the API does not report it. With
+   * `named`, only those that its own annotation names.
+   */
+  contentRuns(digest, runs, { named }) {
+    const { createdAt } = this.#listed.get(digest)?.version ?? {};
+    const versionRun = this.manifests.get(digest)?.versionRun;
+    return [...runs].filter((run) => {
+      const lifetime = this.#lifetimes.get(run);
+      const isCreatedDuring = lifetime && createdAt !== void 0 && createdAt >= lifetime.createdAt && createdAt <= lifetime.endedAt;
+      return isCreatedDuring && (!named || versionRun === run);
+    });
+  }
+  /** The runs that must have finished before these tags may be deleted. */
+  runsOf(tags, digest) {
+    return tags.flatMap((tag) => this.#selection.runsOfTag(tag, this.manifests.get(digest)));
+  }
+  /** The runs to ask for right before a manifest is deleted that has these tags, or none. */
+  runsToRecheck(tags, digest) {
+    if (tags.length > 0) return this.runsOf(tags, digest);
+    return this.#selection.rechecksRuns ? [this.#selection.runOf(this.manifests.get(digest)) ?? []].flat() : [];
+  }
+  #listedItems() {
+    const items = /* @__PURE__ */ new Map();
+    const registryTags = /* @__PURE__ */ new Map();
+    for (const [tag, digest] of this.snapshot.digests)
+      registryTags.set(digest, [...registryTags.get(digest) ?? [], tag]);
+    for (const [digest, { version, times }] of this.#listed) {
+      const isDeleted = this.deleted.get(digest)?.id === version.id;
+      if (isDeleted || !this.manifests.has(digest)) continue;
+      items.set(digest, this.#listedItem(version, registryTags.get(digest) ?? noTags, times));
+    }
+    for (const [digest, tags] of registryTags)
+      if (!items.has(digest) && this.manifests.has(digest))
+        items.set(digest, { id: "", digest, tags, confirmed: false });
+    return items;
+  }
+  #listedItem({ id, digest, tags, createdAt }, registryTags, times) {
+    const isCurrent = (tag) => (this.snapshot.digests.get(tag) ?? digest) === digest;
+    const all = tags.length + registryTags.length === 0 ? noTags : [.../* @__PURE__ */ new Set([...tags.filter(isCurrent), ...registryTags])];
+    const confirmed = times > 1 || !this.#repository.backend.capabilities.listsById;
+    return { id, digest, tags: all, confirmed, ...createdAt !== void 0 && { createdAt } };
+  }
+  /**
+   * If lists contain tagged manifests only, the children of temporary ones have to be read. Of these, only the ones are
+   * added that belong to a run by their annotation: an index without a tag, used by its digest, might need the others.
+   */
+  async #addChildren(items) {
+    const temporary = [...items.values()].filter(
+      ({ digest, tags }) => tags.some((tag) => this.isExpiredTag(tag, digest))
+    );
+    const children = temporary.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? []);
+    const images = [...temporary.map(({ digest }) => digest), ...children, ...this.childrenOfDeleted.keys()];
+    await this.#readManifests(images);
+    const lists = [...items.values()].filter(
+      ({ tags }) => tags.some((tag) => images.includes(referrerSubject(tag) ?? ""))
+    );
+    const listed = lists.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? []);
+    const referrers = [...listed, ...await listReferrers(this.#repository, images)];
+    await this.#readManifests(referrers);
+    for (const digest of referrers)
+      if (!items.has(digest) && !this.deleted.has(digest) && this.manifests.get(digest)?.subject !== void 0)
+        items.set(digest, { id: digest, digest, tags: [], confirmed: true });
+    const attestations = [...this.manifests.values()].flatMap(({ attests }) => [...attests]);
+    const owned = new Set(attestations.flatMap(([child, image]) => this.isAnnotated(image) ? [child] : []));
+    const below = [...items.keys()].flatMap((digest) => this.manifests.get(digest)?.refs ?? []);
+    for (const digest of [...below, ...this.childrenOfDeleted.keys()]) {
+      if (items.has(digest) || this.deleted.has(digest) || !this.manifests.has(digest)) continue;
+      if (this.isAnnotated(digest) || owned.has(digest))
+        items.set(digest, { id: digest, digest, tags: [], confirmed: true });
+    }
+  }
+  /** The manifests that may be referrers of a temporary image; those of releases are not worth a request. */
+  referrerCandidates(items) {
+    const isExpired2 = ({ digest, tags }) => tags.some((tag) => this.isExpiredTag(tag, digest));
+    const expired = [...items.values()].filter(isExpired2).map(({ digest }) => digest);
+    const children = expired.flatMap((digest) => this.manifests.get(digest)?.refs ?? []);
+    const temporary = /* @__PURE__ */ new Set([...expired, ...children, ...this.childrenOfDeleted.keys()]);
+    const found = /* @__PURE__ */ new Set();
+    for (const [digest, { tags }] of [...items, ...items]) {
+      const subject = this.manifests.get(digest)?.subject;
+      const images = [...subject === void 0 ? [] : [subject], ...tags.flatMap((tag) => referrerSubject(tag) ?? [])];
+      if (images.some((image) => temporary.has(image) || this.isAnnotated(image) || found.has(image))) found.add(digest);
+    }
+    return [...found].flatMap((digest) => this.manifests.get(digest) ?? []);
+  }
+  /** Whether the manifest has the annotation of any run. */
+  isAnnotated(digest) {
+    return annotatedRun(this.manifests.get(digest)?.runAnnotation) !== void 0;
+  }
+  /** Whether the run with this id is finished. */
+  isFinished(run) {
+    return run !== void 0 && this.#runs.classify(run).expired;
+  }
+  /** Whether the manifest belongs to a finished run by its annotations. */
+  isExpiredManifest(digest) {
+    return this.isFinished(this.#selection.runOf(this.manifests.get(digest)));
+  }
+  /** Whether the tag is selected, and all runs that may need it have finished. */
+  isExpiredTag(tag, digest) {
+    const isDeletable = this.#selection.isDeletable(tag, this.manifests.get(digest)) && !this.isExcluded(tag);
+    return isDeletable && this.runsOf([tag], digest).every((run) => this.isFinished(run));
+  }
+  /** Why a tag that the cleanup is about stays; undefined for every other tag. */
+  keepReason(tag, digest) {
+    const manifest = this.manifests.get(digest);
+    if (!this.#selection.includes(tag, manifest)) return void 0;
+    if (this.isExcluded(tag)) return "it matches `exclude-tags`.";
+    const excluded = this.#excludedTags.get(digest);
+    if (excluded !== void 0) return `its image also has the tag ${excluded}, which matches \`exclude-tags\`.`;
+    if (this.isExpiredTag(tag, digest)) return void 0;
+    const verdicts = this.runsOf([tag], digest).map((run) => this.#runs.classify(run));
+    return verdicts.find((verdict) => !verdict.expired)?.reason ?? this.#selection.keepReason(tag, manifest);
+  }
+  isExcluded(tag) {
+    return matchesPattern(tag, this.#excluded);
+  }
+  /** The manifests with a tag that stays because of `exclude-tags`. */
+  excludedDigests(items) {
+    const hasExcluded = ({ tags }) => tags.some((tag) => this.isExcluded(tag));
+    return [...items.values()].filter(hasExcluded).map(({ digest }) => digest);
+  }
+  /** Whether a listed tag may be deleted with its manifest: a history whose cache is deleted has such tags only. */
+  isRemovableTag(tag, digest) {
+    const isOfHistory = this.manifests.get(digest)?.kind === "history" && !this.isExcluded(tag);
+    return isOfHistory || this.isExpiredTag(tag, digest);
+  }
+};
+
+// src/cleanup/image-age.ts
+var ImageAges = class {
+  #repository;
+  #contents = /* @__PURE__ */ new Map();
+  constructor(repository) {
+    this.#repository = repository;
+  }
+  async of({ digest, tags, pushedAt, taggedAt }) {
+    if (taggedAt !== void 0) return { publishedAt: taggedAt };
+    if (tags.length > 1) return { unknown: `it has the tags ${tags.join(", ")}, and may have been pushed again` };
+    const content = this.#contents.get(digest) ?? readContent(this.#repository, digest);
+    this.#contents.set(digest, content);
+    return ageOf(await content, pushedAt, this.#repository.backend.capabilities.listsById);
+  }
+};
+function ageOf({ builtAt, created, isOfOneRun }, pushedAt, isListed) {
+  if (!isListed)
+    return builtAt === void 0 ? { unknown: "it has no provenance with the time of its build, and the registry reports no time" } : { publishedAt: builtAt };
+  if (pushedAt === void 0) return { unknown: "the API does not list it yet" };
+  if (builtAt !== void 0) return { publishedAt: Math.max(builtAt, pushedAt) };
+  if (isOfOneRun || created.some((time) => isTimeOfBuild(time, pushedAt))) return { publishedAt: pushedAt };
+  return { unknown: "its content may be reproducible (no provenance, and no time of a build), and pushed again" };
+}
+var day2 = 24 * 60 * 60 * 1e3;
+function isTimeOfBuild(created, pushedAt) {
+  return /\.\d*[1-9]/.test(created) && Math.abs(pushedAt - Date.parse(created)) < day2;
+}
+async function readContent(repository, digest) {
+  const top = await repository.manifest(digest);
+  const entries = await Promise.all((top?.refs ?? []).map(repository.manifest));
+  const all = [top, ...entries].flatMap((manifest) => manifest ?? []);
+  const attestations = all.filter(({ kind }) => kind === "attestation");
+  const times = (await Promise.all(attestations.map((one) => readFinishTimes(repository, one)))).flat();
+  const isOfOneRun = top?.runAnnotation !== void 0;
+  if (times.length > 0) return { builtAt: Math.max(...times), created: [], isOfOneRun };
+  const images = all.filter(({ kind }) => kind === "image");
+  const created = await Promise.all(images.map((image) => readCreated(repository, image)));
+  return { builtAt: void 0, created, isOfOneRun };
+}
+var earliest = Date.UTC(2e3, 0);
+async function readFinishTimes(repository, { digest }) {
+  const manifest = await unlessNotFound(repository.registry.getManifest(repository.repository, digest));
+  const statements = await Promise.all(
+    (manifest ? parseProvenanceBlobs(manifest.bytes) : []).map((blob) => readJson(repository, blob))
+  );
+  return statements.flatMap(({ predicate }) => {
+    const { runDetails, metadata } = asRecord(predicate);
+    const finishedOn = asText(asRecord(asRecord(runDetails)["metadata"])["finishedOn"]) || asText(asRecord(metadata)["buildFinishedOn"]);
+    const time = Date.parse(finishedOn);
+    return time >= earliest ? [time] : [];
+  });
+}
+async function readCreated(repository, { digest }) {
+  const manifest = await unlessNotFound(repository.registry.getManifest(repository.repository, digest));
+  const config = manifest && parseConfigDigest(manifest.bytes);
+  return config === void 0 ? "" : asText((await readJson(repository, config))["created"]);
+}
+async function readJson({ registry, repository }, blob) {
+  const bytes = await unlessNotFound(registry.getBlob(repository, blob));
+  return asRecord(bytes && tryParseJson(new TextDecoder().decode(bytes)));
+}
+
+// src/cleanup/retention.ts
+var maxExpired = 100;
+function decideRetention(tags, rules2) {
+  const counts = rules2.patterns.map((pattern) => countNewer(pattern, tags, rules2));
+  const verdicts = new Map(tags.map((tag) => [tag.tag, decideTag(tag, counts, rules2)]));
+  return limit(verdicts, tags);
+}
+function countNewer(pattern, tags, rules2) {
+  const counted = tags.filter((tag) => matchesPattern(tag.tag, [pattern]) && isOld(tag, rules2));
+  const byDigest = new Map(counted.map(({ digest, age: { publishedAt = 0 } }) => [digest, publishedAt]));
+  const dates = [...byDigest.values()].sort((a, b) => b - a);
+  const ranks = /* @__PURE__ */ new Map();
+  dates.forEach((date, at) => ranks.set(date, ranks.get(date) ?? at));
+  return { pattern, newerThan: (publishedAt) => ranks.get(publishedAt) ?? 0 };
+}
+var isOld = ({ age: { publishedAt = Infinity } }, { now, olderThan }) => now - publishedAt >= olderThan;
+function decideTag(tag, counts, rules2) {
+  const { digest, age } = tag;
+  const keep = (reason2) => ({ isExpired: false, digest, reason: reason2 });
+  const matching = counts.filter(({ pattern: pattern2 }) => matchesPattern(tag.tag, [pattern2]));
+  if (age.publishedAt === void 0) return keep(`its age is unknown: ${age.unknown}.`);
+  if (!isOld(tag, rules2)) return keep("the image is younger than `older-than`.");
+  const { publishedAt } = age;
+  const keeping = matching.find(({ newerThan }) => newerThan(publishedAt) < rules2.keep);
+  if (keeping) return keep(`one of the ${rules2.keep} newest of \`${keeping.pattern}\`.`);
+  const [{ pattern } = { pattern: "" }] = matching;
+  const reason = rules2.keep === 0 ? `\`${pattern}\` keeps none` : `not one of the ${rules2.keep} newest of \`${pattern}\``;
+  return { isExpired: true, digest, reason };
+}
+function limit(verdicts, tags) {
+  const expired = tags.filter(({ tag }) => verdicts.get(tag)?.isExpired);
+  const oldestFirst = [...expired].sort((a, b) => (a.age.publishedAt ?? 0) - (b.age.publishedAt ?? 0));
+  const now = new Set([...new Set(oldestFirst.map(({ digest }) => digest))].slice(0, maxExpired));
+  const reason = `one cleanup deletes ${maxExpired} images by their number. A later cleanup deletes it.`;
+  for (const { tag, digest } of expired) if (!now.has(digest)) verdicts.set(tag, { isExpired: false, digest, reason });
+  return verdicts;
+}
+
+// src/cleanup/selection.ts
+function runReason(selection) {
+  return selection.runReason ?? "its run has finished";
+}
+function selectRuns(patterns, only) {
+  const includes = (tag) => matchesPattern(tag, patterns);
+  const claimOf = (tag) => includes(tag) ? parseRunId(tag) : void 0;
+  return {
+    includes,
+    // If the number may be a pull request, the annotation has to name it too.
+    isDeletable: (tag, manifest) => {
+      const run = claimOf(tag);
+      return run !== void 0 && (isCertainlyRunId(run) || annotatedRun(manifest?.runAnnotation) === run);
+    },
+    keepReason: (tag) => {
+      const run = claimOf(tag);
+      if (run === void 0) return "its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.";
+      return `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`;
+    },
+    runsOfTag: (tag) => [claimOf(tag) ?? []].flat(),
+    runOf: (manifest) => annotatedRun(manifest?.runAnnotation),
+    claimOf,
+    reason: (tags) => only === void 0 ? formatRuns([...new Set(tags.flatMap((tag) => claimOf(tag) ?? []))]) : `it belongs to run ${only}, which \`run-id\` names`,
+    ...only !== void 0 && { runReason: "`run-id` names its run" }
+  };
+}
+function formatRuns(runs) {
+  return runs.length === 1 ? `run ${runs.join()} has finished` : `the runs ${runs.join(", ")} have finished`;
+}
+function selectPullRequest(patterns, pullRequest) {
+  const runOf = (manifest) => manifest?.pullRequest === pullRequest ? annotatedRun(manifest.runAnnotation) : void 0;
+  const includes = (tag, manifest) => matchesPattern(tag, patterns) && runOf(manifest) !== void 0;
+  const number = pullRequest.slice(pullRequest.lastIndexOf("-") + 1);
+  return {
+    includes,
+    isDeletable: includes,
+    keepReason: () => `it is not an image of pull request ${number}.`,
+    runsOfTag: (tag, manifest) => includes(tag, manifest) ? requiredRuns(tag, manifest) : [],
+    runOf,
+    rechecksRuns: true,
+    claimOf: () => void 0,
+    reason: (_, manifest) => `run ${runOf(manifest) ?? ""} of pull request ${number} has finished`
+  };
+}
+function requiredRuns(tag, manifest) {
+  const [owner, tagged] = [annotatedRun(manifest?.runAnnotation), parseRunId(tag)];
+  const runs = [
+    ...owner === void 0 ? [] : [owner],
+    ...tagged !== void 0 && isCertainlyRunId(tagged) ? [tagged] : []
+  ];
+  return [...new Set(runs)];
+}
+
+// src/cleanup/retained-tags.ts
+var RetainedTags = class {
+  selection;
+  #repository;
+  #options;
+  #ages;
+  #verdicts = /* @__PURE__ */ new Map();
+  constructor(repository, options) {
+    this.#repository = repository;
+    this.#options = options;
+    this.#ages = new ImageAges(repository);
+    this.selection = this.#createSelection();
+  }
+  /** Decides again, after something was read. */
+  async update({ digests, manifests, versionOf, isExcluded }) {
+    const images = [...digests].filter(
+      ([tag, digest]) => this.selection.includes(tag, manifests.get(digest)) && !isExcluded(tag)
+    );
+    const tagsOf = /* @__PURE__ */ new Map();
+    for (const [tag, digest] of images) tagsOf.set(digest, [...tagsOf.get(digest) ?? [], tag]);
+    const dated = await mapConcurrent([...tagsOf], async ([digest, tags]) => {
+      const { createdAt: pushedAt, taggedAt } = versionOf(digest) ?? {};
+      const age = await this.#ages.of({ digest, tags, pushedAt, taggedAt });
+      return tags.map((tag) => ({ tag, digest, age }));
+    });
+    this.#verdicts = decideRetention(dated.flat(), { ...this.#options, now: this.#repository.clock.now() });
+  }
+  /**
+   * Whether an image without ownership annotation is one of those that the patterns of these tags are about: it says so
+   * itself, or it is an index and all images in it do. A tag proves nothing: anybody who may push can put it on any
+   * image.
+   */
+  isNamed(digest, tags, manifests) {
+    const patterns = this.#options.patterns.filter((pattern) => [...tags].some((tag) => matchesPattern(tag, [pattern])));
+    const isVersion = (version) => version !== void 0 && matchesPattern(version, patterns);
+    const manifest = manifests.get(digest);
+    if (manifest?.kind !== "index" || manifest.version !== void 0) return isVersion(manifest?.version);
+    const entries = manifest.refs.map((ref) => manifests.get(ref));
+    const images = entries.filter((entry) => entry?.kind !== "attestation");
+    return images.length > 0 && images.every((image) => isVersion(image?.version));
+  }
+  #createSelection() {
+    const { patterns } = this.#options;
+    const verdictOf = (tag) => this.#verdicts.get(tag);
+    return {
+      includes: (tag, manifest) => matchesPattern(tag, patterns) && isImage(tag, manifest),
+      isDeletable: (tag, manifest) => {
+        const verdict = verdictOf(tag);
+        return verdict?.isExpired === true && verdict.digest === manifest?.digest;
+      },
+      keepReason: (tag) => verdictOf(tag)?.reason ?? "the tag was updated meanwhile.",
+      runsOfTag: (tag, manifest) => matchesPattern(tag, patterns) ? requiredRuns(tag, manifest) : [],
+      runOf: (manifest) => annotatedRun(manifest?.runAnnotation),
+      claimOf: (tag) => matchesPattern(tag, patterns) ? tag : void 0,
+      claimsAttestations: true,
+      reason: ([tag = ""]) => verdictOf(tag)?.reason ?? ""
+    };
+  }
+};
+function isImage(tag, manifest) {
+  const isImageOrIndex = manifest?.kind === "image" || manifest?.kind === "index";
+  return isImageOrIndex && manifest.subject === void 0 && referrerSubject(tag) === void 0;
+}
+
+// src/cleanup/mode.ts
+function createMode(repository, request) {
+  const { retention, pullRequest, tags, unmarked, runId } = request;
+  if (retention) return retentionMode(new RetainedTags(repository, { ...retention, patterns: tags }), unmarked);
+  const selection = pullRequest === void 0 ? selectRuns(tags, runId) : selectPullRequest(tags, pullRequest);
+  return {
+    selection,
+    update: () => Promise.resolve(),
+    isUnmarkedContent: (digest, claims, inventory) => unmarked !== "keep" && inventory.contentRuns(digest, claims, { named: unmarked !== "delete" }).length > 0,
+    untagReason: (_, others) => untagReason(runReason(selection), others, "nothing proves that this run pushed it")
+  };
+}
+function retentionMode(retained, unmarked) {
+  const { selection } = retained;
+  return {
+    selection,
+    update: async (inventory) => {
+      const { manifests, snapshot } = inventory;
+      const versionOf = (digest) => inventory.listedVersion(digest);
+      const isExcluded = (tag) => inventory.isExcluded(tag);
+      await retained.update({ digests: snapshot.digests, manifests, versionOf, isExcluded });
+    },
+    isUnmarkedContent: (digest, claims, { manifests }) => {
+      if (unmarked === "keep" || claims.size === 0) return false;
+      return unmarked === "delete" || retained.isNamed(digest, claims, manifests);
+    },
+    untagReason: (tag, others) => untagReason(selection.reason([tag], void 0), others, "its annotations do not name such a tag")
+  };
+}
+function untagReason(why, others, unproven) {
+  const kept = others.length > 0 ? `it also has the tag ${others.join(", ")}` : unproven;
+  return `${why}; the image is kept, because ${kept}`;
+}
+
+// src/cleanup/ownership.ts
+function closure(roots, manifests) {
+  const found = new Set(roots);
+  for (const digest of found) manifests.get(digest)?.refs.forEach((ref) => found.add(ref));
+  return found;
+}
+function decide({ digest, removable, version, tags, needed, isOwned = true }) {
+  if (!version) return { action: "none" };
+  if (version.digest !== digest) return { action: "skip", reason: movedTag };
+  const others = [.../* @__PURE__ */ new Set([...version.tags, ...tags])].filter((tag) => !removable.includes(tag));
+  if (others.length > 0) {
+    const reason = `it also has the tag ${others.join(", ")}, so the image is kept.`;
+    const mayUntag = version.tags.some((tag) => removable.includes(tag));
+    return { action: mayUntag ? "untag" : "skip", reason };
+  }
+  if (!isOwned) return { action: "untag", reason: "nothing proves that only this run uses it, so the image is kept." };
+  if (needed.has(digest))
+    return { action: "skip", reason: "another image started to refer to it during the cleanup, so it is kept." };
+  return { action: "delete" };
+}
+
+// src/cleanup/plan.ts
+function planCleanup(input3) {
+  const { items, manifests, excluded } = input3;
+  const reasons = findReasons(input3);
+  const candidates = [...reasons.keys()].filter((digest) => !excluded.has(digest) && items.get(digest)?.confirmed);
+  const isCandidate = new Set(candidates);
+  const staying = [...items.keys()].filter((digest) => !isCandidate.has(digest));
+  const neededByAll = closure(refsOf(staying, manifests), manifests);
+  const deletable = candidates.filter((digest) => !neededByAll.has(digest));
+  const { referrers, needed } = planReferrers(input3, deletable, { staying, neededByAll });
+  const isReferrer2 = new Set([...referrers.values()].flat());
+  for (const digest of isReferrer2) reasons.set(digest, "it belongs to a deleted image");
+  const isTagged = (digest) => (items.get(digest)?.tags.length ?? 0) > 0;
+  const children = new Set(refsOf(deletable, manifests));
+  const isTopIndex = (digest) => manifests.get(digest)?.kind === "index" && !children.has(digest);
+  const tagged = deletable.filter(isTagged);
+  const untagged = deletable.filter((digest) => !isTagged(digest));
+  const below = untagged.filter((digest) => !isTopIndex(digest));
+  const leaving = /* @__PURE__ */ new Set([...tagged, ...below]);
+  return {
+    untag: findTagsToRemove(input3, isCandidate),
+    tagged,
+    below,
+    proofs: untagged.filter((digest) => isTopIndex(digest) && !isStillProof(digest, input3, leaving)),
+    referrers,
+    needed,
+    reasons,
+    kept: candidates.filter((digest) => needed.has(digest)).map((subject) => ({ subject, reason: "an image that is kept refers to it." }))
+  };
+}
+function planReferrers(input3, deletable, { staying, neededByAll }) {
+  const { items, manifests, excluded } = input3;
+  const isDeletable = new Set(deletable);
+  const mayLeave = ({ digest, subject }) => {
+    const item = items.get(digest);
+    const isOnlyReferrer = item?.tags.every((tag) => referrerSubject(tag) === subject);
+    return item?.confirmed && isOnlyReferrer && !isDeletable.has(digest) && !excluded.has(digest);
+  };
+  const candidates = input3.referrers.filter((referrer) => mayLeave(referrer) && !isOfActiveRun(referrer.digest, input3));
+  const images = new Set(deletable);
+  for (const image of images) for (const { digest, subject } of candidates) if (subject === image) images.add(digest);
+  const leaving = candidates.filter(({ subject }) => images.has(subject));
+  if (leaving.length === 0) return { referrers: /* @__PURE__ */ new Map(), needed: neededByAll };
+  const isLeaving = new Set(leaving.map(({ digest }) => digest));
+  const rest = staying.filter((digest) => !isLeaving.has(digest));
+  const needed = closure(refsOf(rest, manifests), manifests);
+  const referrers = /* @__PURE__ */ new Map();
+  for (const { digest, subject } of leaving)
+    if (!needed.has(digest)) referrers.set(subject, [...referrers.get(subject) ?? [], digest]);
+  return { referrers, needed };
+}
+function isEmptyPlan({ tagged, below, proofs, untag }) {
+  return tagged.length + below.length + proofs.length + untag.length === 0;
+}
+var refsOf = (digests, manifests) => [...digests].flatMap((digest) => manifests.get(digest)?.refs ?? []);
+function isStillProof(index, { items, manifests }, leaving) {
+  return [...manifests.get(index)?.attests ?? []].some(([child, image]) => {
+    const stays = items.has(child) && !leaving.has(child);
+    return stays && (manifests.get(image)?.runAnnotation !== void 0 || !items.has(image));
+  });
+}
+function findReasons(input3) {
+  const { items, untagged } = input3;
+  const reasons = expiredTagged(input3);
+  const claims = claimedChildren(input3, reasons.keys());
+  const attestations = untagged || claims.size > 0 ? ownedAttestations(input3) : /* @__PURE__ */ new Set();
+  for (const digest of lonelyHistories(input3)) reasons.set(digest, "the cache that it belongs to is deleted");
+  for (const { digest, tags } of items.values()) {
+    if (tags.length > 0 || isOfActiveRun(digest, input3)) continue;
+    if (isBelowDeleted(digest, input3, { claims, attestations }))
+      reasons.set(digest, "it belonged only to a deleted ephemeral image");
+    else if (untagged) {
+      const reason = untaggedReason(digest, input3, attestations);
+      if (reason !== void 0) reasons.set(digest, reason);
+    }
+  }
+  return reasons;
+}
+function claimedChildren(input3, parents) {
+  const { manifests, childrenOfDeleted } = input3;
+  const claims = new Map(childrenOfDeleted);
+  for (const parent of parents)
+    for (const child of manifests.get(parent)?.refs ?? [])
+      claims.set(child, /* @__PURE__ */ new Set([...claims.get(child) ?? [], ...claimsOn(parent, input3)]));
+  return claims;
+}
+function claimsOn(digest, {
+  items,
+  manifests,
+  selection,
+  childrenOfDeleted
+}) {
+  const { runAnnotation, isPart } = manifests.get(digest) ?? {};
+  if (runAnnotation !== void 0 && !isPart) return /* @__PURE__ */ new Set();
+  const claims = items.get(digest)?.tags.flatMap((tag) => selection.claimOf(tag) ?? []) ?? [];
+  return /* @__PURE__ */ new Set([...claims, ...childrenOfDeleted.get(digest) ?? []]);
+}
+function isBelowDeleted(digest, input3, { claims, attestations }) {
+  const own = claims.get(digest);
+  if (own === void 0) return false;
+  if (attestations.has(digest) || isContent(digest, own, input3)) return true;
+  const image = input3.selection.claimsAttestations ? input3.attestations.get(digest) ?? "" : "";
+  return isContent(image, claims.get(image) ?? /* @__PURE__ */ new Set(), input3);
+}
+function expiredTagged(input3) {
+  const reasons = /* @__PURE__ */ new Map();
+  for (const item of input3.items.values()) {
+    const { digest, tags } = item;
+    if (isExpired(item, input3) && isContent(digest, claimsOn(digest, input3), input3))
+      reasons.set(digest, input3.selection.reason(tags, input3.manifests.get(digest)));
+  }
+  return reasons;
+}
+function isExpired({ digest, tags }, input3) {
+  const areExpired = tags.length > 0 && tags.every((tag) => input3.isExpiredTag(tag, digest));
+  return areExpired && !isOfActiveRun(digest, input3);
+}
+function isContent(digest, claims, input3) {
+  return input3.isExpiredManifest(digest) || input3.isUnmarkedContent(digest, claims);
+}
+function untaggedReason(digest, input3, attestations) {
+  if (input3.isExpiredManifest(digest)) return `${runReason(input3.selection)}, and nothing refers to it`;
+  if (attestations.has(digest) || input3.orphans.has(digest)) return "its subject image is deleted";
+  const kind = input3.caches ? input3.manifests.get(digest)?.kind : void 0;
+  if (kind === "cache") return "a later push replaced this cache";
+  return kind === "history" ? "a later run replaced these times of earlier runs" : void 0;
+}
+function lonelyHistories({ items, manifests, caches }) {
+  const histories = [...items.values()].filter(({ digest }) => caches && manifests.get(digest)?.kind === "history");
+  const all = new Set(histories.length === 0 ? [] : [...items.values()].flatMap(({ tags }) => tags));
+  const isLonely = (tag) => !all.has(cacheOfHistory(tag) ?? tag);
+  return histories.filter(({ tags }) => tags.length > 0 && tags.every(isLonely)).map(({ digest }) => digest);
+}
+function isOfActiveRun(digest, { manifests, isExpiredManifest }) {
+  return manifests.get(digest)?.runAnnotation !== void 0 && !isExpiredManifest(digest);
+}
+function ownedAttestations(input3) {
+  const { items, manifests, childrenOfDeleted, attestations, isExpiredManifest } = input3;
+  const found = /* @__PURE__ */ new Set();
+  for (const [digest, { attests }] of manifests) {
+    if (attests.size === 0 || !isExpiredManifest(digest)) continue;
+    for (const [child, image] of attests) {
+      const isOwnedImage = !items.has(image) || childrenOfDeleted.has(image) || isExpiredManifest(image);
+      if (isOwnedImage && attestations.get(child) === image) found.add(child);
+    }
+  }
+  return found;
+}
+function findTagsToRemove(input3, isCandidate) {
+  const { items, isExpiredTag, excluded } = input3;
+  return [...items.values()].flatMap((item) => {
+    const { digest, tags, confirmed } = item;
+    if (isCandidate.has(digest) || excluded.has(digest)) return [];
+    const expired = tags.filter((tag) => isExpiredTag(tag, digest));
+    const isForeign = confirmed && isExpired(item, input3) && !isContent(digest, claimsOn(digest, input3), input3);
+    return expired.length < tags.length || isForeign ? expired.map((tag) => ({ digest, tag })) : [];
+  });
+}
+
+// src/cleanup/registry-cleanup.ts
+async function cleanUpRepository(repository, request, runs) {
+  return await new RegistryCleanup(repository, request, runs).run();
+}
+var RegistryCleanup = class {
+  #repository;
+  #request;
+  #runs;
+  #mode;
+  #inventory;
+  #result;
+  /** Digests that stay, by an earlier decision. */
+  #excluded = /* @__PURE__ */ new Set();
+  #orphans = /* @__PURE__ */ new Set();
+  /** The tags that the first plan removes: a tag that expires later stays, with everything below it. */
+  #firstTags;
+  constructor(repository, request, runs) {
+    this.#repository = repository;
+    this.#request = request;
+    this.#runs = runs;
+    this.#mode = createMode(repository, request);
+    this.#inventory = new Inventory(repository, runs, {
+      selection: this.#mode.selection,
+      excluded: request.excludeTags
+    });
+    this.#result = createResult(repository.name, request.dryRun, () => this.#inventory.pages);
+  }
+  async run() {
+    try {
+      await this.#inventory.read();
+      await this.#inventory.read();
+      const plan = await this.#plan();
+      this.#reportActiveTags();
+      if (this.#request.dryRun) await this.#reportPlan(plan);
+      const mayDelete = !this.#request.dryRun && await this.#executeIfPossible(plan);
+      this.#result.audit = await this.#auditTags();
+      if (mayDelete) this.#result.audit = await this.#restoreNeeded(this.#result.audit);
+    } catch (error2) {
+      if (isInternalError(error2)) this.#result.errors.push(error2);
+      this.#keep("", `${errorMessage(error2)} Nothing more was deleted.`);
+    }
+    return this.#result;
+  }
+  async #plan() {
+    const inventory = this.#inventory;
+    const { manifests, childrenOfDeleted, attestations, needed } = inventory;
+    const { untagged, runId, pullRequest } = this.#request;
+    await this.#mode.update(inventory);
+    const items = await inventory.items();
+    const tagsOf = (digest) => items.get(digest)?.tags ?? [];
+    if (untagged && pullRequest === void 0) {
+      const isFinished = (run) => inventory.isFinished(run);
+      const candidates = unreferencedAttestations(items, manifests);
+      for (const digest of await findOrphans(this.#repository, candidates, isFinished)) this.#orphans.add(digest);
+    }
+    const plan = planCleanup({
+      items,
+      manifests,
+      childrenOfDeleted,
+      attestations,
+      referrers: await findReferrers(this.#repository, inventory.referrerCandidates(items), tagsOf),
+      selection: this.#mode.selection,
+      isUnmarkedContent: (digest, claims) => this.#mode.isUnmarkedContent(digest, claims, inventory),
+      excluded: /* @__PURE__ */ new Set([...this.#excluded, ...needed, ...inventory.excludedDigests(items)]),
+      orphans: this.#orphans,
+      isExpiredManifest: (digest) => inventory.isExpiredManifest(digest),
+      isExpiredTag: (tag, digest) => this.#firstTags?.has(tag) !== false && inventory.isExpiredTag(tag, digest),
+      untagged,
+      caches: runId === void 0 && pullRequest === void 0
+    });
+    return { ...plan, items };
+  }
+  /** A registry that never deletes, or not with this login, would refuse every single manifest: false. */
+  async #executeIfPossible(plan) {
+    const refusal = isEmptyPlan(plan) ? void 0 : await this.#repository.backend.probeDeletion?.();
+    if (refusal) this.#keep("", `Nothing was deleted: ${refusal.message}`);
+    else await this.#execute(plan);
+    return refusal === void 0;
+  }
+  async #execute(first) {
+    const { deleted } = this.#inventory;
+    const tagsOf = (digest) => first.items.get(digest)?.tags ?? [];
+    this.#firstTags = /* @__PURE__ */ new Set([...first.untag.map(({ tag }) => tag), ...first.tagged.flatMap(tagsOf)]);
+    for (const { digest, tag } of first.untag) await this.#attempt(tag, () => this.#untag(digest, tag));
+    await this.#deleteAll(first.tagged, first);
+    if (first.tagged.length + first.untag.length > 0) await this.#inventory.read();
+    const second = await this.#plan();
+    await this.#deleteAll(second.below, second);
+    if (deleted.size + second.proofs.length > 0) await this.#restoreNeeded(await this.#auditTags());
+    const third = await this.#plan();
+    await this.#deleteAll(third.proofs, third);
+    this.#result.kept.push(...third.kept);
+  }
+  async #deleteAll(digests, plan) {
+    for (const digest of digests) await this.#attempt(digest, () => this.#delete(digest, plan));
+  }
+  async #delete(digest, plan) {
+    const version = await this.#confirmWithReferrers(digest, plan);
+    this.#inventory.deleted.set(digest, version ?? this.#listed(digest));
+    if (!version) return;
+    const sizes = await readBlobSizes(this.#repository, digest);
+    await this.#repository.backend.remove(version);
+    this.#claimChildren(digest, plan);
+    this.#reportDeleted([...version.tags, digest].join(" "), plan.reasons.get(digest), digest);
+    sizes.forEach((size, blob) => this.#result.blobs.set(blob, size));
+  }
+  /** Deletes the referrers of an image right before the image, which is confirmed once more: that took a while. */
+  async #confirmWithReferrers(digest, plan) {
+    const version = await this.#confirm(digest, plan);
+    const referrers = plan.referrers.get(digest) ?? [];
+    if (referrers.length === 0) return version;
+    for (const referrer of referrers) await this.#attempt(referrer, () => this.#delete(referrer, plan));
+    try {
+      return await this.#confirm(digest, plan);
+    } catch (error2) {
+      for (const referrer of [...referrers].reverse()) await this.#restore(referrer, "the image it describes is kept");
+      throw error2;
+    }
+  }
+  /** What claims an image without annotation by its tags claims what the image refers to as well. */
+  #claimChildren(digest, { items }) {
+    const { manifests, childrenOfDeleted } = this.#inventory;
+    const claims = claimsOn(digest, { items, manifests, childrenOfDeleted, selection: this.#mode.selection });
+    for (const ref of manifests.get(digest)?.refs ?? [])
+      childrenOfDeleted.set(ref, /* @__PURE__ */ new Set([...childrenOfDeleted.get(ref) ?? [], ...claims]));
+  }
+  /** The version as it may be deleted; undefined if it does not exist any more. @throws NotDeletedError if it stays */
+  async #confirm(digest, { items, needed, referrers }) {
+    const tags = items.get(digest)?.tags ?? [];
+    const isReferrer2 = [...referrers.values()].flat().includes(digest);
+    const isReferrerTag = (tag) => referrerSubject(tag) !== void 0 && isReferrer2 && !this.#inventory.isExcluded(tag);
+    const removable = tags.filter((tag) => this.#inventory.isRemovableTag(tag, digest) || isReferrerTag(tag));
+    await this.#requireFinished(removable, digest);
+    if (removable.length === 0) await this.#requireUnneeded(digest);
+    const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags });
+    const decision = decide({
+      digest,
+      removable,
+      version,
+      tags: tagsOn(this.#inventory.snapshot, digest),
+      needed: { has: (other) => needed.has(other) || this.#inventory.needed.has(other) }
+    });
+    if (decision.action === "skip" || decision.action === "untag") throw new NotDeletedError(decision.reason);
+    const error2 = version && hasLastTags(version.tags, this.#inventory) ? this.#repository.backend.lastTaggedError?.() : void 0;
+    if (error2) throw error2;
+    return version;
+  }
+  /** A run may have been started again. */
+  async #requireFinished(tags, digest) {
+    for (const run of new Set(this.#inventory.runsToRecheck(tags, digest))) {
+      const verdict = await this.#runs.refresh(run);
+      if (!verdict.expired) throw new NotDeletedError(verdict.reason);
+    }
+  }
+  async #requireUnneeded(digest) {
+    const isIndex = this.#inventory.manifests.get(digest)?.kind === "index";
+    if (!isIndex) await this.#inventory.readNewestPage();
+    else if (await isLastProof(this.#repository, digest))
+      throw new NotDeletedError("only this index links an attestation to its run: the attestation is deleted first.");
+  }
+  async #untag(digest, tag) {
+    const { backend } = this.#repository;
+    await this.#requireFinished([tag], digest);
+    const version = await backend.read({ ...this.#listed(digest), tags: [] });
+    const others = version?.tags.filter((other) => other !== tag) ?? [];
+    if (!version?.tags.includes(tag)) return;
+    await backend.untag(version, tag);
+    this.#reportDeleted(tag, this.#mode.untagReason(tag, others), "");
+  }
+  /** What a tag needs, and was deleted by this cleanup or by one that was killed. @returns the tags as they are then */
+  async #restoreNeeded(before) {
+    let audit = before;
+    for (let round = 0; round < 3 && await this.#restoreMissing(audit); round++) audit = await this.#auditTags();
+    return audit;
+  }
+  /** Reads the tags anew: a plan that follows keeps what has a tag by now. */
+  async #auditTags() {
+    await this.#inventory.readTags();
+    return await auditTags(this.#repository, this.#inventory.snapshot);
+  }
+  /** @returns whether anything was restored */
+  async #restoreMissing({ broken }) {
+    const missing2 = new Set(broken.flatMap((tag) => tag.missing));
+    let isAnyRestored = false;
+    for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing2)) {
+      this.#inventory.deleted.set(digest, version);
+      isAnyRestored = await this.#restore(digest, "an image that is kept refers to it") || isAnyRestored;
+    }
+    return isAnyRestored;
+  }
+  async #restore(digest, reason) {
+    const version = this.#inventory.deleted.get(digest);
+    if (!version || !await this.#repository.backend.restore(version)) return false;
+    this.#inventory.deleted.delete(digest);
+    this.#excluded.add(digest);
+    const { deleted } = this.#result;
+    deleted.splice(0, Infinity, ...deleted.filter((line) => line.digest !== digest));
+    this.#result.restored.push({ subject: digest, reason });
+    return true;
+  }
+  async #attempt(subject, work) {
+    try {
+      requireTime(this.#repository);
+      await work();
+    } catch (error2) {
+      if (isInternalError(error2)) throw error2;
+      this.#excluded.add(subject);
+      this.#keep(subject, errorMessage(error2));
+    }
+  }
+  /** Tags that look temporary and stay. */
+  #reportActiveTags() {
+    if (this.#request.runId !== void 0) return;
+    for (const [tag, digest] of this.#inventory.snapshot.digests) {
+      const reason = this.#inventory.keepReason(tag, digest);
+      if (reason !== void 0) this.#keep(tag, reason);
+    }
+  }
+  async #reportPlan({ tagged, below, proofs, referrers, untag, reasons, kept, items }) {
+    const tagsOf = (digest) => items.get(digest)?.tags ?? [];
+    for (const { tag, digest } of untag) {
+      const others = tagsOf(digest).filter((other) => other !== tag);
+      this.#reportDeleted(tag, this.#mode.untagReason(tag, others), "");
+    }
+    for (const digest of [...[...referrers.values()].flat(), ...tagged, ...below, ...proofs]) {
+      this.#reportDeleted([...tagsOf(digest), digest].join(" "), reasons.get(digest), digest);
+      (await readBlobSizes(this.#repository, digest)).forEach((size, blob) => this.#result.blobs.set(blob, size));
+    }
+    this.#result.kept.push(...kept);
+  }
+  #reportDeleted(subject, reason, digest) {
+    this.#result.deleted.push({ subject, reason: reason ?? "", digest });
+  }
+  #keep(subject, reason) {
+    this.#result.kept.push({ subject, reason });
+  }
+  #listed(digest) {
+    return { id: this.#inventory.versionId(digest), digest, tags: [] };
+  }
+};
+
+// src/stories/cleanup.ts
+async function cleanUpRegistries(inputs2, ports) {
+  const results = [];
+  for (const repository of inputs2.images) {
+    const result = await cleanUpOne(repository, inputs2, ports);
+    logResult(result, ports.log);
+    results.push(result);
+  }
+  for (const { name, audit } of results) {
+    const broken = audit?.broken.map(({ tag }) => tag) ?? [];
+    if (broken.length > 0)
+      ports.log.warn(`${name}: incomplete tags: ${broken.join(", ")}. The report lists what is missing.`);
+  }
+  return { results, errors: results.flatMap(({ errors }) => errors) };
+}
+async function cleanUpOne(repository, inputs2, ports) {
+  const { packages, event, until, fetchRunStatus } = ports;
+  const { runId, prNumber, keepNTagged: keep } = inputs2;
+  const pullRequest = prNumber === void 0 ? void 0 : pullRequestId(event, prNumber);
+  const olderThan = pullRequest === void 0 ? inputs2.olderThan : 0;
+  const retention = keep === void 0 ? void 0 : { keep, olderThan };
+  const request = { ...inputs2, pullRequest, retention };
+  const runs = createRunStatusCache(fetchRunStatus, () => ({ now: Date.now(), olderThan, runId }));
+  try {
+    const client = await createClientFactory(packages.registries)(repository);
+    const mark = `${event.runId}-${event.runAttempt}-sweep`;
+    const opened = await openPackageRepository(packages, { repository, client, until, mark });
+    if (await isStored(opened)) return await cleanUpRepository(opened, request, runs);
+    if (runId === void 0 && pullRequest === void 0) throw missingRepository(opened.name);
+    ports.log.warn(`The repository ${opened.name} does not exist, so there is nothing to delete. ${mayBeMisspelled}`);
+    return createResult(opened.name, inputs2.dryRun);
+  } catch (error2) {
+    return {
+      ...createResult(formatRepository(repository), inputs2.dryRun),
+      errors: error2 instanceof UserError || isInternalError(error2) ? [error2] : [],
+      kept: [{ subject: "", reason: errorMessage(error2) }]
+    };
+  }
+}
+async function isStored({ backend, registry, repository }) {
+  if (await unlessNotFound(registry.listTags(repository)) !== void 0) return true;
+  if (backend.capabilities.listsUntagged) {
+    for await (const page of backend.list()) if (page.length > 0) return true;
+  }
+  return false;
+}
+function missingRepository(name) {
+  return new UserError({ code: "inputs", message: `image: the repository ${name} does not exist`, hint: unknownHint });
+}
+var unknownHint = "Check its spelling. Some registries remove a repository together with its last image: then remove it from `image`.";
+var mayBeMisspelled = "If a build has pushed an image to it, check the spelling of `image`.";
+function logResult({ name, deleted, kept, dryRun }, log) {
+  const done = dryRun ? "Would delete" : "Deleted";
+  deleted.forEach(({ subject, reason }) => log.info(`${done} ${name}: ${subject}: ${reason}`));
+  kept.forEach(({ subject, reason }) => log.info(`Kept ${[name, subject, reason].filter(Boolean).join(": ")}`));
+  if (deleted.length + kept.length === 0) log.info(`${name}: nothing to delete`);
+  const stopped = kept.filter(({ subject }) => subject === "");
+  if (stopped.length > 0) log.warn(`${name}: ${stopped.map(({ reason }) => reason).join(" ")}`);
+}
+
+// src/cleanup.ts
+var job = new Job();
+await job.run(async () => {
+  job.mask(secretsToMask(job.env));
+  const inputs2 = await readCleanupInputs(job.env, job.event);
+  await reportCleanup(await cleanUpRegistries(inputs2, await prepareCleanup(job, inputs2)));
+});

@@ -1,8 +1,1792 @@
 #!/usr/bin/env node
-import{createRequire as e}from"module";var t,r,n,i,s,o,a={581:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(501);process.exitCode=await (0,n.r)(process.argv.slice(2),process.env,process.cwd()),t()}catch(e){t(e)}},1)},501:(t,r,n)=>{n.d(r,{r:()=>runCommandLine});let i=e(import.meta.url)("node:fs"),s=e(import.meta.url)("node:os"),o=e(import.meta.url)("node:path"),a=e(import.meta.url)("node:url"),l=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}function errorMessage(e){return e instanceof Error?e.message:String(e)}let c=e(import.meta.url)("node:crypto");e(import.meta.url)("node:stream/promises");let u=process.umask(63);function homeDir(){try{return(0,s.homedir)()}catch{return"/"}}function files_tryRead(e){try{let t=(0,i.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,i.readFileSync)(e,"utf8"):""}catch{return""}}function files_tryList(e){try{return(0,i.readdirSync)(e)}catch{return[]}}process.umask(u);function contains(e,t){let[r,n]=[e,t].map(e=>`${realPath(e)}/`.replace("//","/"));return n.startsWith(r)}function realPath(e){try{return(0,i.realpathSync)(e)}catch{return e}}function files_writePrivate(e,t){(0,i.writeFileSync)(e,t,{mode:384})}function removeDir(e){(0,i.rmSync)(e,{recursive:!0,force:!0,maxRetries:3})}function json_asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let s=1;s<=e.length;s++){let o=[s];for(let a of r.slice(1)){let r=e[s-1]===t[a-1],l=e[s-1]===t[a-2]&&e[s-2]===t[a-1],[c,u,d]=[at(o,a-1),at(i,a),at(i,a-1)],p=l?at(n,a-2)+1:1/0;o.push(Math.min(u+1,c+1,d+ +!r,p))}n=i,i=o}return at(i,t.length)}function at(e,t){return e[t]??1/0}let d=["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run"];let UsageError=class UsageError extends Error{};let p=d.slice(0,d.indexOf("image")),f={build:{entry:"main",inputs:d,summary:"build an image on all nodes and push it",usage:"build --image NAME --tags TAG [--nodes NODE]… [CONTEXT]",example:["multiarch-build build --nodes 'linux/amd64 = local' --nodes 'linux/arm64 = ssh://ci@arm.example.com' \\","  --image ghcr.io/acme/app --tags test"],positional:["context"],fixed:{}},plan:{entry:"main",inputs:d,summary:"check inputs, nodes and logins, and print what build would do",usage:"plan --image NAME --tags TAG [--nodes NODE]… [CONTEXT]",example:["multiarch-build plan --nodes 'linux/arm64 = ssh://ci@arm.example.com' --image ghcr.io/acme/app --tags test"],positional:["context"],fixed:{"dry-run":"true"}},copy:{entry:"copy",inputs:["from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint"],summary:"copy an image between registries",usage:"copy FROM TO…",example:["multiarch-build copy ghcr.io/acme/app:test ghcr.io/acme/app:stable"],positional:["from","to"],fixed:{}},cleanup:{entry:"cleanup",inputs:["image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"],summary:"delete ephemeral images",usage:"cleanup IMAGE…",example:["multiarch-build cleanup ghcr.io/acme/app --older-than 3d --dry-run"],positional:["image"],fixed:{}},nodes:{entry:"main",inputs:p,summary:"check nodes: connection, engine, BuildKit, disk and clock",usage:"nodes [NODE…]",example:["multiarch-build nodes 'linux/amd64 = local' 'linux/arm64 = ssh://ci@arm.example.com'"],positional:["nodes"],fixed:{"dry-run":"nodes",push:"false"}}},m=["cache-binary","dry-run","fail-fast","fork-secrets","install","keep-builder","keep-state","load","no-cache","partial","pull","push","referrers","untagged","use"],h={config:!0,workflow:!0,trusted:!1,help:!1},g={"--help":"help","-h":"help","--version":"version"};function parseArguments(e){let[t="help",...r]=[g[e[0]??""]??e].flat(),n=Object.hasOwn(f,t)?f[t]:void 0;if(!n){if(["help","completion","version"].includes(t))return{command:t,values:{},own:{}};throw new UsageError(`\`${t}\` is not a command${didYouMean(t,Object.keys(f))}`)}return{command:t,...parseOptions(r,n)}}function parseOptions(e,t){let[r,n]=[{},{}],i=[...t.positional],s=[...e],o=[];for(let e=s.shift();void 0!==e;e=s.shift())try{let{name:o,value:a}=e.startsWith("-")?parseOption(e,s,t):nextPositional(e,i),l=Object.hasOwn(h,o)?n:r;l[o]=void 0===l[o]?a:`${l[o]}
-${a}`}catch(e){if(!(e instanceof UsageError))throw e;o.push(e.message)}if(o.length>0)throw new UsageError(o.join("\n"));return{values:r,own:n}}function unknownOption(e,t,r,n){return e.includes("=")||n[0]?.startsWith("-")!==!1||n.shift(),new UsageError(`\`${e}\` is not an option${didYouMean(t,r).replace("`","`--")}`)}function parseOption(e,t,{inputs:r}){let[,n="",i]=/^--([^=]+)(?:=(.*))?$/s.exec("-h"===e?"--help":e)??[];if(!Object.hasOwn(h,n)&&!r.includes(n))throw unknownOption(e,n,[...r,...Object.keys(h)],t);if(l.includes(n))throw new UsageError(`\`--${n}\` would show a secret to other users of this machine: set ${secretVariable(n)}`);if(!1===h[n])return{name:n,value:requireNone(n,i)};if(void 0!==i)return{name:n,value:i};let s=t[0];if(isBareSwitch(n,s))return{name:n,value:rejectTypo(n,t,r.includes("context"))};if(void 0===s)throw new UsageError(`\`--${n}\` needs a value`);return t.shift(),{name:n,value:s}}function requireNone(e,t){if(void 0!==t)throw new UsageError(`\`--${e}\` takes no value: write it without \`=${t}\``);return"true"}function isBareSwitch(e,t){return m.includes(e)&&"true"!==t&&"false"!==t}function rejectTypo(e,t,r){let[n=""]=t;if(!/^(yes|no|on|off|y|n|[01])$/i.test(n)&&""===didYouMean(n.toLowerCase(),["true","false"]))return"true";t.shift();let i=r?`; write a directory of this name as \`./${n}\``:"";throw new UsageError(`\`--${e}\` takes \`true\` or \`false\`, and not \`${n}\`${i}`)}function nextPositional(e,t){let[r]=t;if(void 0===r)throw new UsageError(`\`${e}\` is one argument too many`);return(t.length>1||"context"===r)&&t.shift(),{name:r,value:e}}let w=["tags","platforms"];async function readConfigFile(e,t,r){let n=void 0===e?(0,o.join)(t,"multiarch-build.yml"):(0,o.resolve)(t,e);if(void 0===e&&!(0,i.existsSync)(n))return{};let s=await readYaml(n);if(!isRecord(s))throw new UsageError(`${n} is not a map of inputs, such as \`image: ghcr.io/acme/app\``);let a=[...new Set(Object.values(f).flatMap(({inputs:e})=>e))],l=Object.keys(s).filter(e=>!a.includes(e)).map(e=>`${n}: no command has the input \`${e}\`${didYouMean(e,a)}`);if(l.length>0)throw new UsageError(l.join("\n"));return Object.fromEntries(await Promise.all(Object.entries(s).filter(([e])=>"main"===r||!w.includes(e)).map(async([e,t])=>[e,await formatValue(t)])))}async function readYaml(e){let{FAILSAFE_SCHEMA:t,load:r}=await n.e(243).then(n.bind(n,243));try{return r((0,i.readFileSync)(e,"utf8"),{schema:t})}catch(t){throw new UsageError("ENOENT"===json_asRecord(t).code?`${e} does not exist`:`${e} cannot be read: ${errorMessage(t)}`)}}async function formatValue(e){if("string"==typeof e)return e;if(Array.isArray(e)&&e.every(e=>"object"!=typeof e))return e.map(String).join("\n");let{dump:t}=await n.e(243).then(n.bind(n,243));return t(e)}function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}i.existsSync;let y=e(import.meta.url)("node:child_process");async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:s=0x1000000,signal:o,...a}=r,l=startProcess(e,t,{...a,stdio:["pipe","pipe","pipe"]}),c={isKilled:!1},kill=()=>{c.isKilled=!0,l.kill("SIGKILL"),l.stdout?.destroy(),l.stderr?.destroy()},u=new Output(s,kill),d=new Output(s,kill);l.stdout?.on("data",e=>u.add(e)),l.stderr?.on("data",e=>d.add(e)),l.stdin?.on("error",()=>void 0),l.stdin?.end(n);let p=setTimeout(kill,i);o?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(l);return{code:c.isKilled?124:e,stdout:u.text,stderr:d.text}}finally{clearTimeout(p),o?.removeEventListener("abort",kill)}}async function execTool(e,t,{env:r,cwd:i,deadline:s=1e4,maxOutput:o=0x1000000}={}){let a=await n.e(260).then(n.bind(n,260)),l={isKilled:!1},kill=()=>{l.isKilled=!0;let e=Number.parseInt(c.text,10);e>0&&killIfRunning(e)},c=new Output(o,kill),u=new Output(o,kill),d=setTimeout(kill,s);try{let n=await a.exec("/bin/sh",["-c",'echo $$ && exec "$0" "$@" </dev/null',e,...t],{env:definedVariables(r??inheritedEnv()),...void 0!==i&&{cwd:i},silent:!0,ignoreReturnCode:!0,delay:500,listeners:{stdout:e=>c.add(e),stderr:e=>u.add(e)}}),s=c.text.slice(c.text.indexOf("\n")+1);return{code:l.isKilled?124:n,stdout:s,stderr:u.text}}finally{clearTimeout(d)}}function killIfRunning(e){try{process.kill(e,"SIGKILL")}catch{}}let Output=class Output{#e;#t;#r=[];#n=0;constructor(e,t){this.#e=e,this.#t=t}add(e){!(this.#n>this.#e)&&(this.#n+=e.length,this.#r.push(e),this.#n>this.#e&&this.#t())}get text(){return Buffer.concat(this.#r).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?u:63);try{return(0,y.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?s.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!b.has(t)))}let b=new Set;function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}let _=/^(GITHUB|FORGEJO|GITEA|ACTIONS|RUNNER|INPUT|STATE)_/;async function readCheckout(e){let[t,r,n,i]=await Promise.all([((...t)=>runGit(e,t))("symbolic-ref","--short","HEAD"),((...t)=>runGit(e,t))("rev-parse","HEAD"),((...t)=>runGit(e,t))("remote","get-url","origin"),readFilters(e).then(t=>runGit(e,["status","--porcelain","--ignore-submodules=dirty"],t))]),s=webAddress(n);return{name:(0,o.basename)(s)||(0,o.basename)(e)||"image",branch:t||"local",sha:r,isDirty:""!==i,url:s}}async function runGit(e,t,r={}){let n=["safe.bareRepository=explicit","core.fsmonitor=false","core.hooksPath=/dev/null"].flatMap(e=>["-c",e]),i={env:{...inheritedEnv(),...v,...r},deadline:5e3},{code:s,stdout:o}=await exec("git",["-C",e,...n,...t],i).catch(()=>x);return 0===s?o.trim():""}let v={GIT_ALLOW_PROTOCOL:"none",GIT_NO_LAZY_FETCH:"1",GIT_OPTIONAL_LOCKS:"0"},x={code:1,stdout:""};async function readFilters(e){let t=[...(await runGit(e,["config","--show-scope","--name-only","--get-regexp","^filter[.]"])).matchAll(/^(?:local|worktree)\t(.+)$/gm)].map(([,e=""])=>e),r=Number(process.env.GIT_CONFIG_COUNT??"")||0;return Object.fromEntries([...t.flatMap((e,t)=>[[`GIT_CONFIG_KEY_${r+t}`,e],[`GIT_CONFIG_VALUE_${r+t}`,""]]),["GIT_CONFIG_COUNT",String(r+t.length)]])}function webAddress(e){let[,t,r]=/^(?:https?:\/\/|ssh:\/\/)?(?:[^@/\s]+@)?([\w.-]+)(?::\d+(?=\/))?[:/](\S+?)(?:\.git)?\/?$/.exec(e)??[];return void 0!==t&&void 0!==r&&t.includes(".")?`https://${t}/${r}`:""}function stepEnvironment(e,t,{checkout:r,cwd:n,trusted:i,forRemote:s}){let a=(0,o.join)(t,"event.json"),{name:l,branch:u,sha:d,isDirty:p,url:f}=r;return files_writePrivate(a,JSON.stringify({repository:{name:l,html_url:f,...i&&{default_branch:u}},is_dirty:p})),{...withoutPlatform(e),MULTIARCH_BUILD_COMMAND_LINE:"true",GITHUB_ACTIONS:"true",GITHUB_WORKSPACE:n,GITHUB_REPOSITORY:!0===s&&""!==f?new URL(f).pathname.slice(1):`local/${l.replace(/[^\w.-]/g,"-")}`,GITHUB_SERVER_URL:""===f?"https://github.com":new URL(f).origin,GITHUB_RUN_ID:String((0,c.randomInt)(1e12,1e14)),GITHUB_RUN_ATTEMPT:"1",GITHUB_EVENT_NAME:"push",GITHUB_EVENT_PATH:a,GITHUB_REF:`refs/heads/${u}`,GITHUB_SHA:d,RUNNER_TEMP:t}}function withoutPlatform(e){return Object.fromEntries(Object.entries(e).filter(([e])=>!_.test(e)))}function inputVariables(e){return Object.fromEntries(Object.entries(e).map(([e,t])=>[variableOf(e),t]))}let $="--undo-killed";function startGuard(e,t){let r=(0,y.spawn)("/bin/sh",["-c",'read -r line || exec "$@"',"sh",...e],{env:withoutPlatform(t),stdio:["pipe","ignore","ignore"],detached:!0});for(let e of[r,r.stdin])e.on("error",()=>void 0);return()=>void r.stdin.end("\n")}let k="multiarch-build",O="https://github.com/org/multiarch-build/blob/main/docs/reference.md";function helpText(e){let t=void 0===e?void 0:f[e];if(!t)return["Build multi-arch images natively on several nodes, as the action does in CI.","",...Object.entries(f).map(([e,{summary:t}])=>`  ${k} ${e.padEnd(8)} ${t}`),`  ${k} completion bash|zsh|fish`,`  ${k} --version`,"",`\`${k} COMMAND --help\` lists the options of a command. Their meaning is that of the inputs:`,O].join("\n");let r=t.inputs.filter(e=>l.includes(e)),n=optionsOf(t);return[`${k} ${t.usage}`,`  ${t.summary}`,"","Example:",...t.example.map(e=>`  ${e}`),"","Options:","  --config FILE          defaults for all options (default: multiarch-build.yml, if it exists)","  --workflow FILE[:JOB]  take the inputs from a step of a workflow, secrets and variables from the environment",..."main"===t.entry?["  --trusted              read and write the caches of the default branch"]:[],...wrap(n.map(e=>`--${e}`)),"","Secrets are read from the environment:",...wrap(r.map(secretVariable)),"","For a list, repeat the option: each use adds one line. Without a value, --dry-run and the like mean `true`.","The command uses your SSH configuration, agent and known hosts, and the contexts and logins of your Docker CLI.",`The meaning of the options is that of the inputs: ${O}`,"","Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line, 130 after Ctrl-C"].join("\n")}function optionsOf({inputs:e,fixed:t}){return e.filter(e=>!Object.hasOwn(t,e)&&!l.includes(e))}function wrap(e,t=110){let r=[];for(let n of e){let e=r.at(-1);void 0===e||e.length+n.length+1>t?r.push(`  ${n}`):r[r.length-1]=`${e} ${n}`}return r}function completionScript(e){let t=[...Object.keys(f),"completion"].join(" "),r=Object.entries(f).map(([e,t])=>[e,[...optionsOf(t),"config","workflow","trusted","help"].map(e=>`--${e}`).join(" ")]),n=["_multiarch_build() {","  local words","  case ${COMP_WORDS[1]} in",...r.map(([e,t])=>`    ${e}) words='${t}' ;;`),`    *) words='${t}' ;;`,"  esac",`  [ "$COMP_CWORD" -gt 1 ] || words='${t}'`,'  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',"}",`complete -o default -F _multiarch_build ${k}`],i=[`complete -c ${k} -f -n __fish_use_subcommand -a '${t}'`,...r.flatMap(([e,t])=>t.split(" ").map(t=>{let r=m.includes(t.slice(2))?"":" -r";return`complete -c ${k} -n '__fish_seen_subcommand_from ${e}' -l ${t.slice(2)}${r}`}))],s={bash:n,zsh:["autoload -Uz compinit bashcompinit && compinit -i && bashcompinit",...n],fish:i};return Object.hasOwn(s,e)?s[e]?.join("\n"):void 0}function sleep(e){return new Promise(t=>setTimeout(t,e))}e(import.meta.url)("node:net");let j=new Set(["node","ssh","ssh-agent","buildx","docker-buildx","cosign"]);async function processes_killProcessesIn(e,t=""){let r=await findProcesses(e,t);if(0!==r.length){for(let e of r)trySignal(e,"SIGTERM");for(let n of(await waitForEnd(r,1e3),await findProcesses(e,t)))trySignal(n,"SIGKILL")}}async function processIdentity(e){if("linux"===process.platform){let t=files_tryRead(`/proc/${e}/stat`).split(") ").pop()?.split(" ")[19];return void 0===t?"":`${e}:${t}`}let{code:t,stdout:r}=await execTool("ps",["-o","lstart=","-p",String(e)],{env:minimalEnv()});return 0===t?`${e}:${r.trim()}`:""}async function waitForEnd(e,t){for(let r=0;r<t&&e.some(isRunning);r+=20)await sleep(20)}async function findProcesses(e,t){return("linux"===process.platform?readCommandLines():await listProcesses()).filter(({pid:r,line:n})=>r!==process.pid&&n.includes(`${e}/`)&&n.includes(t)).map(({pid:e})=>e)}function readCommandLines(){return(0,i.readdirSync)("/proc").filter(e=>/^\d+$/.test(e)).map(e=>({pid:Number(e),line:files_tryRead(`/proc/${e}/cmdline`)})).filter(({pid:e,line:t})=>j.has((0,o.basename)(t.split("\0")[0]??""))&&ownerId(e)===process.getuid?.())}async function listProcesses(){let{stdout:e}=await execTool("ps",["-axww","-o","pid=,uid=,args="],{env:minimalEnv()});return e.split("\n").flatMap(e=>{let[,t,r,n=""]=/^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(e)??[];return Number(r)===process.getuid?.()&&j.has((0,o.basename)(n.split(" ")[0]??""))?[{pid:Number(t),line:n}]:[]})}function ownerId(e){let t=/^Uid:\s+(\d+)/m.exec(files_tryRead(`/proc/${e}/status`))?.[1];return void 0===t?void 0:Number(t)}function trySignal(e,t){try{return process.kill(e,t),!0}catch{return!1}}function isRunning(e){return!("linux"===process.platform&&files_tryRead(`/proc/${e}/stat`).includes(") Z "))&&trySignal(e,0)}let S=/^\/[\w.+@/-]*$/,E=/^mab-[0-9a-f]{10}$/;function connectionPaths(e){let t=e.replace(/\.ssh$/,"");return{config:e,log:`${e}.log`,control:`${t}.ctl`,socket:`${t}.sock`,engineSocket:`${t}-e.sock`,sessionSocket:`${t}-r.sock`,sessionLog:`${t}-r.log`}}let run_dir_RunDir=class run_dir_RunDir{path;constructor(e){this.path=e}static choose(e,t=[]){let r=[e,(0,s.tmpdir)()].find(e=>{var r;let n;return e&&(r=e).length<=50&&S.test(r)&&(n=r,!t.some(e=>contains(e,n)))&&isWritable(r)})??"/tmp";return new run_dir_RunDir((0,o.join)(r,`mab-${(0,c.randomBytes)(5).toString("hex")}`))}static isName(e){return E.test(e)}create(){(0,i.mkdirSync)(this.path,{mode:448})}get key(){return(0,o.basename)(this.path)}get parents(){return[...new Set([(0,o.dirname)(this.path),(0,s.tmpdir)(),"/tmp"])]}get owner(){return(0,o.join)(this.path,"owner")}get journal(){return(0,o.join)(this.path,"journal")}get agentSocket(){return(0,o.join)(this.path,"agent.sock")}get knownHosts(){return(0,o.join)(this.path,"known_hosts")}connection(e){return connectionPaths((0,o.join)(this.path,`${e}.ssh`))}builtInSocket(e){return(0,o.join)(this.path,`${e}-k.sock`)}buildkitSocket(e){return(0,o.join)(this.path,`b${e}.sock`)}removeSockets(e){let t=e?/^b\d+\.sock$/:/^$/;(0,i.readdirSync)(this.path).filter(e=>/\.(?:sock|ctl)$/.test(e)&&!t.test(e)).forEach(e=>(0,i.rmSync)((0,o.join)(this.path,e),{force:!0}))}get tlsKeys(){return(0,o.join)(this.path,"tls")}pem(e,t){return(0,o.join)(this.tlsKeys,`${e}-${t}.pem`)}get env(){return{BUILDX_CONFIG:this.buildxConfig,DOCKER_CONFIG:(0,o.dirname)(this.dockerConfig)}}get gitConfig(){return(0,o.join)(this.path,"gitconfig")}get buildxConfig(){return(0,o.join)(this.path,"buildx")}get programs(){return(0,o.join)(this.path,"bin")}get nodeId(){return(0,o.join)(this.buildxConfig,".buildNodeID")}get instances(){return(0,o.join)(this.buildxConfig,"instances")}instance(e){return(0,o.join)(this.instances,e)}removalConfig(e){return(0,o.join)(this.path,`remove-${e}`)}get dockerConfig(){return(0,o.join)(this.path,"docker","config.json")}get jobDockerConfig(){return(0,o.join)(this.path,"job-docker")}get scopedConfigs(){return(0,o.join)(this.buildxConfig,"config")}get registries(){return(0,o.join)(this.path,"registries.json")}get certificates(){return(0,o.join)(this.path,"certs")}get secrets(){return(0,o.join)(this.path,"secrets")}secret(e){return(0,o.join)(this.secrets,String(e))}metadata(e){return(0,o.join)(this.path,`${e}.metadata.json`)}get signing(){return(0,o.join)(this.path,"sign")}get dryRun(){return(0,o.join)(this.path,"dry-run.json")}get tools(){return(0,o.join)(this.path,"tools")}get restored(){return(0,o.join)(this.path,"restored")}get kubectlCache(){return(0,o.join)(this.path,"kubectl")}};function isWritable(e){try{return(0,i.accessSync)(e,i.constants.W_OK|i.constants.X_OK),!0}catch{return!1}}let T=["Runner.Worker","act","act_runner","gitea-runner","forgejo-runner"];async function describeOwner({scope:e,runId:t,runAttempt:r}){let[n,i]=await Promise.all([processIdentity(process.pid),isRunner(process.ppid)?processIdentity(process.ppid):""]);return{scope:e,runId:t,runAttempt:r,boot:bootId(),pids:pidNamespace(),main:n,runner:i}}function isRunner(e){return T.includes(files_tryRead(`/proc/${e}/comm`).trim())}function readOwner(e){let t=json_asRecord(tryParseJson(files_tryRead(e))),text=e=>asText(t[e]),r=Number(t.runAttempt);if(""!==text("scope")&&""!==text("runId")&&Number.isInteger(r))return{scope:text("scope"),runId:text("runId"),runAttempt:r,boot:text("boot"),pids:text("pids"),main:text("main"),runner:text("runner")}}async function hasEnded({boot:e,pids:t,main:r}){let[n]=e.split(" "),i=""===e?"linux"!==process.platform:n===(0,s.hostname)();return i&&e===bootId()?""!==t&&t===pidNamespace()&&""!==r&&!await owner_isRunning(r):i}async function owner_isRunning(e){return await processIdentity(Number.parseInt(e,10))===e}async function removeRunDir(e){await processes_killProcessesIn(e),removeOwnerLast(e)}function removeOwnerLast(e,t=removeDir){let{owner:r}=new run_dir_RunDir(e);for(let n of((0,i.lstatSync)(e,{throwIfNoEntry:!1})?.isDirectory()===!0?files_tryList(e):[]).map(t=>(0,o.join)(e,t)))n!==r&&t(n);t(e)}function bootId(){let e=files_tryRead("/proc/sys/kernel/random/boot_id").trim();return""===e?"":`${(0,s.hostname)()} ${e}`}function pidNamespace(){try{return(0,i.readlinkSync)("/proc/self/ns/pid")}catch{return"linux"===process.platform?"":process.platform}}let I=/^mab-[A-Za-z0-9]{6}$/,R=/^undo-(\d+)$/,files=e=>({owner:(0,o.join)(e,"owner"),command:(0,o.join)(e,"command.json")});async function recordCommand({dir:e,env:t,nodes:r}){let n=Object.entries(t).filter(([e])=>/^(?:GITHUB|RUNNER)_/.test(e));files_writePrivate(files(e).command,JSON.stringify({env:Object.fromEntries(n),nodes:r})),await writeProcess(files(e).owner)}async function writeProcess(e){let t={scope:"command-line",runId:String(process.pid),runAttempt:1};files_writePrivate(e,JSON.stringify(await describeOwner(t)))}async function takeLeftovers(e,t=(0,s.tmpdir)()){let r=[];for(let n of files_tryList(t)){let i=(0,o.join)(t,n);I.test(n)&&i!==e&&isPrivate(i)&&await isOver(files(i).owner)&&await lock(i)&&r.push(readLeftover(i))}return r}function readLeftover(e){let t=json_asRecord(tryParseJson(files_tryRead(files(e).command)));return{dir:e,env:Object.fromEntries(Object.entries(json_asRecord(t.env)).map(([e,t])=>[e,asText(t)])),nodes:asText(t.nodes)}}async function leftovers_waitForEnd(e,t=3e4){let r=Date.now()+t;for(;(0,i.existsSync)(e)&&Date.now()<r&&!await isOver(files(e).owner);)await sleep(50)}async function removeLeftover({dir:e}){await removeRunDir(e)}function isPrivate(e){try{let t=(0,i.lstatSync)(e);return t.isDirectory()&&t.uid===process.getuid?.()&&(63&t.mode)==0}catch{return!1}}async function isOver(e){let t=readOwner(e);return void 0!==t&&await hasEnded(t)}async function lock(e){let t=Math.max(0,...files_tryList(e).flatMap(e=>R.exec(e)?.[1]??[]).map(Number));if(t>0&&!await isOver((0,o.join)(e,`undo-${t}`)))return!1;let r=(0,o.join)(e,`draft-${process.pid}`);try{return await writeProcess(r),(0,i.linkSync)(r,(0,o.join)(e,`undo-${t+1}`)),!0}catch{return!1}finally{(0,i.rmSync)(r,{force:!0})}}function describeLeftover({dir:e}){return`A command was killed and left ${(0,o.basename)(e)} in ${(0,s.tmpdir)()}: removing what it left here and on its nodes.`}let P={print:e=>process.stdout.write(`${function(e,{isTTY:t}){return!0===t?safeLine(e):e}(e,process.stdout)}
-`),onDrain:e=>process.stdout.once("drain",e)};function printError(e,t){return t.update&&process.stderr.isTTY?t.print(e):(printNotice(e),!0)}function printNotice(e){process.stderr.write(`${function(e,{isTTY:t}){return!0===t?safeLine(e):e}(e,process.stderr)}
-`)}function watchOutput(){let e=new AbortController,close=t=>{e.signal.aborted||(e.abort(),"EPIPE"!==json_asRecord(t).code&&console.error(`multiarch-build: the output cannot be written: ${t.message}`))};for(let e of[process.stdout,process.stderr])e.on("error",close);return e.signal}let N=/\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)/g;function safeLine(e){let t=e.replace(N,e=>/^\x1b\[[\d;]*m$/.test(e)?e:"").replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g,"");return t.includes("\x1b")?`${t}\x1b[0m`:t}let C=["SIGINT","SIGTERM","SIGHUP"];let Signals=class Signals{#i;#s=new Set;#o=e=>{for(let t of(this.#i??=e,this.#s))t("SIGINT"===e?e:"SIGTERM")};constructor(){for(let e of C)process.on(e,this.#o)}exitCode(){return void 0===this.#i?void 0:128+s.constants.signals[this.#i]}listen(e){return this.#s.add(e),()=>void this.#s.delete(e)}close(){for(let e of C)process.off(e,this.#o)}};async function readSshSettings(e,t){let r=[...(e.nodes??"").matchAll(/ssh:\/\/(?:[^@\s/]*@)?(\[[^\]]+\]|[^\s:/,]+)/g)].map(([,e=""])=>e),n=await resolveHosts(r.map(e=>e.replace(/^\[|\]$/g,"")));if(0===n.size)return{};let i=e["ssh-config"]??"",s=[...n].map(([r,n])=>[`Host ${r}`,...""===i?formatHost(n):[],...void 0===e["ssh-private-key"]?formatKeys(r,n,t):[]]);return{"ssh-config":[i,...s.map(e=>e.join("\n  "))].join("\n"),"ssh-known-hosts":e["ssh-known-hosts"]??await findKnownHosts(n)}}async function resolveHosts(e){let t=new Map,r=[...e];for(let e=r.shift();void 0!==e&&t.size<32;e=r.shift()){if(t.has(e))continue;let n=await readHost(e);t.set(e,n);let i=first(n,"proxyjump").split(",");r.push(...i.map(e=>e.replace(/^ssh:\/\//,"").replace(/^.*@|:\d+$/g,"")).filter(isName))}return t}function isName(e){return""!==e&&"none"!==e}async function readHost(e){let{code:t,stdout:r,stderr:n}=await exec("ssh",["-G","--",e],{deadline:1e4});if(0!==t)throw new UsageError(`ssh does not accept the host ${e}: ${n.trim()}`);let i=new Map;for(let e of r.split("\n")){let[t="",...r]=e.split(" ");i.set(t,[...i.get(t)??[],r.join(" ")])}if(isName(first(i,"proxycommand")))throw new UsageError(`${e} has a ProxyCommand in the SSH configuration, which builds cannot use: use ProxyJump`);return i}function first(e,t){return e.get(t)?.[0]??""}let L={HostName:"hostname",User:"user",Port:"port",HostKeyAlias:"hostkeyalias",ProxyJump:"proxyjump",CertificateFile:"certificatefile"};function formatHost(e){return Object.entries(L).map(([t,r])=>[t,expandHome(first(e,r))]).filter(([,e=""])=>isName(e)).map(([e,t])=>`${e} ${t}`)}function formatKeys(e,t,r){let n=(t.get("identityfile")??[]).map(r=>expandTokens(expandHome(r),e,t)),s=first(t,"identityagent"),o=s.startsWith("$")?r[s.replace(/[${}]/g,"")]??"":expandHome(s);return[...n.filter(e=>(0,i.existsSync)(e)||(0,i.existsSync)(`${e}.pub`)).map(e=>`IdentityFile ${e}`),..."yes"===first(t,"identitiesonly")?["IdentitiesOnly yes"]:[],...["","SSH_AUTH_SOCK"].includes(o)?[]:[`IdentityAgent ${expandTokens(o,e,t)}`]]}function expandTokens(e,t,r){let n={"%":"%",d:homeDir(),h:first(r,"hostname"),n:t,p:first(r,"port"),r:first(r,"user"),u:(0,s.userInfo)().username};return e.replace(/%([%dhnpru])/g,(e,t)=>n[t]??e)}function expandHome(e){return e.replace(/^~(?=\/)/,homeDir())}async function findKnownHosts(e){let t=new Set;for(let[r,n]of e){let e=[...n.get("userknownhostsfile")??[],...n.get("globalknownhostsfile")??[]],[s,o,a]=[first(n,"hostkeyalias"),first(n,"hostname")||r,first(n,"port")],l=""!==s?s:"22"===a?o:`[${o}]:${a}`;for(let r of e.flatMap(e=>e.split(" ")).map(expandHome).filter(i.existsSync)){let{stdout:e}=await exec("ssh-keygen",["-F",l,"-f",r],{deadline:1e4});for(let r of e.split("\n"))""===r||r.startsWith("#")||t.add(r)}}return[...t].join("\n")}function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function renderFrame(e,t,r=e=>e){let{columns:n,rows:i}=t;if(n<24||i<4)return[];let s=i-2,o=e.length<=s?e:mostInteresting(e,s-1),a={label:widest(e,"label"),node:widest(e,"node")},l=o.map(e=>r(fit(renderTarget(e,n,a),n-1),e.state)),c=e.length-o.length;return 0===c?l:[...l,fit(`… and ${c} more`,n-1)]}let U=["failed","running","done"];function mostInteresting(e,t){let r=new Set([...e].sort((e,t)=>U.indexOf(e.state)-U.indexOf(t.state)).slice(0,t));return e.filter(e=>r.has(e))}function widest(e,t){return Math.max(...e.map(e=>displayWidth(printable(e[t]))))}function renderTarget(e,t,r){let{state:n,step:i,took:s,cached:o,total:a,rate:l,node:c,label:u}=e,d=[formatDuration(s).padStart(t>=50?11:8),...t>=70?[(0===a?"":`${o}/${a} cached`).padStart(13)]:[],...t>=90?[(l<1e3?"":`↑ ${formatBytes(l)}/s`).padStart(11)]:[]].join("  "),p=[pad(printable(u),r.label),...t>=50?[pad(printable(c),r.node)]:[]],f=t-1-displayWidth(p.join("  "))-displayWidth(d)-4,m="running"===n?printable(i):n;return[...p,pad(fit(m,Math.max(0,f)),Math.max(0,f)),d].join("  ")}function printable(e){return e.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu," ")}function pad(e,t){return e+" ".repeat(Math.max(0,t-displayWidth(e)))}function fit(e,t){if(displayWidth(e)<=t)return e;let[r,n]=["",0];for(let i of e){if((n+=displayWidth(i))>t-1)break;r+=i}return t>0?`${r}…`:""}let A=/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;function displayWidth(e){let t=0;for(let r of e)t+=/\p{M}/u.test(r)?0:isWide(r)?2:1;return t}function isWide(e){return A.test(e)||/\p{Emoji_Presentation}/u.test(e)}function canShowView(e,t){return!0===e.isTTY&&!!["",void 0,"false","0"].includes(t.CI)&&"dumb"!==t.TERM&&"plain"!==t.BUILDKIT_PROGRESS}let M={running:"",done:"\x1b[32m",failed:"\x1b[31m"};let Screen=class Screen{#a;#l;#c=new Map;#u=[];#d;#p=[];#f=!1;constructor(e,t){this.#a=e,this.#l=(t.NO_COLOR??"")==="",this.#d=setInterval(()=>this.#m(),100)}print(e){return this.#u.push(e),this.#u.length<500||this.#m()}onDrain(e){this.#a.once("drain",e)}update(e,t=performance.now()){for(let r of e){let e=this.#c.get(r.id),n=e?(t-e.at)/1e3:0,i=e&&n>0?Math.max(0,(r.sent-e.sent)/n):0,s="running"===r.state?((e?.rate??0)+i)/2:0;this.#c.set(r.id,{...r,rate:s,at:t})}}close(){clearInterval(this.#d),this.#f=!0,this.#m()}#m(){let e=this.#u.splice(0).map(e=>`${safeLine(e)}
-`),t=this.#f?[]:this.#h();if(e.length+t.length+this.#p.length===0)return!0;let r=`${eraseLines(this.#p,this.#a)}${e.join("")}${t.map(e=>`${e}
-`).join("")}`;return this.#p=t.map(e=>e.replace(G,"")),this.#a.write(r)}#h(){let e=performance.now(),t=[...this.#c.values()].map(t=>"running"===t.state?{...t,took:t.took+e-t.at}:t),paint=(e,t)=>this.#l&&""!==M[t]?`${M[t]}${e}\x1b[0m`:e;return renderFrame(t,this.#a,paint)}};let G=/\x1b\[[\d;]*m/g;function eraseLines(e,{columns:t}){let r=e.reduce((e,r)=>e+Math.max(1,Math.ceil(displayWidth(r)/Math.max(1,t))),0);return 0===r?"":`\r\x1b[${r}A\x1b[J`}let D=e(import.meta.url)("node:events"),H=e(import.meta.url)("node:readline");async function runStep(e){let{program:t,dir:r,env:n,masks:i,output:s,signals:a,closed:l,isPost:c=!1}=e,u=["OUTPUT","STATE","STEP_SUMMARY","ENV","PATH"].map(e=>[`GITHUB_${e}`,(0,o.join)(r,e)]);for(let[e,t]of u)c&&"GITHUB_STATE"===e||files_writePrivate(t,"");let d=(0,y.spawn)(process.execPath,[t],{env:{...n,...Object.fromEntries(u)},stdio:s.update?["ignore","pipe","pipe","ipc"]:["ignore","pipe","pipe"],detached:!0}),p=a.listen(e=>void d.kill(e)),cancel=()=>void d.kill("SIGINT");c||onAbort(l,cancel),d.on("message",e=>s.update?.(parseStates(e,i)));let f="1"===n.RUNNER_DEBUG,m=[d.stdout,d.stderr].flatMap(e=>e?[printLines(e,t=>{var r;let n;return r=e===d.stderr,void 0===(n=formatLine(t,i,f))||!!l.aborted||(r||t.startsWith("::error")?printError(n,s):s.print(n))},{output:s,closed:l})]:[]),[[h]]=await Promise.all([(0,D.once)(d,"exit"),...m]);return p(),l.removeEventListener("abort",cancel),h??1}function onAbort(e,t){e.aborted?t():e.addEventListener("abort",t,{once:!0})}async function printLines(e,t,{output:r,closed:n}){let i=(0,H.createInterface)({input:e,crlfDelay:1/0});i.on("line",e=>{t(e)||(i.pause(),r.onDrain(()=>i.resume()))});let resume=()=>void i.resume();onAbort(n,resume),await (0,D.once)(i,"close"),n.removeEventListener("abort",resume)}let F=["running","done","failed"];function parseStates(e,t){return asList(json_asRecord(e).targets).map(json_asRecord).map(e=>{let text=r=>mask(asText(e[r]),t),number=t=>Number(e[t])||0,r=F.find(t=>t===e.state)??"running",n={id:text("id"),label:text("label"),node:text("node"),step:text("step")},[i,s,o,a]=[number("took"),number("cached"),number("total"),number("sent")];return{...n,state:r,took:i,cached:s,total:o,sent:a}})}let B={error:"error: ",warning:"warning: ",notice:"note: ",group:""};function formatLine(e,t,r=!1){let[,n,i=""]=/^::([a-z-]+)(?: [^:]*)?::(.*)$/s.exec(e)??[];if(void 0===n)return mask(e,t);let s=i.replaceAll("%0D","").replaceAll("%0A","\n").replaceAll("%25","%");if("add-mask"===n){for(let e of s.split("\n").filter(e=>e.trim().length>2))t.add(e);return}if("debug"===n)return r?mask(`debug: ${s}`,t):void 0;let o=B[n];return void 0===o?void 0:mask(`${o}${s}`,t)}function mask(e,t){return[...t].reduce((e,t)=>e.replaceAll(t,"***"),e)}function readPairs(e){let t={};for(let[,r="",,n=""]of e.matchAll(/^([^\n=]+?)<<(\S+)\n(?:(.*?)\n)?\2$/gms))t[r]=n;return t}async function runSteps(e){let{dir:t,env:r}=e,n=startGuard([process.execPath,bundle("cli"),$,t],r);return await runGuarded(e).finally(n)}async function undoKilled(e,t){let r=new Signals;await leftovers_waitForEnd(e),await undoLeftovers("",t,{masks:new Set,closed:watchOutput(),signals:r}),r.close()}async function runGuarded({entry:e,dir:t,env:r,signals:n}){let i={masks:new Set,closed:watchOutput(),signals:n};await undoLeftovers(t,r,i);let s=n.exitCode();if(void 0!==s)return s;let o="main"===e&&canShowView(process.stdout,r)?new Screen(process.stdout,r):void 0,a={...i,dir:t,program:bundle(e),env:r,output:o??P},l=await runStep(a).finally(()=>o?.close());return"main"===e&&await runPost(t,r,i),n.exitCode()??l}function bundle(e){return(0,o.join)((0,o.dirname)((0,o.dirname)((0,a.fileURLToPath)(import.meta.url))),e,"index.js")}async function runPost(e,t,r){let n=Object.entries(readPairs((0,i.readFileSync)((0,o.join)(e,"STATE"),"utf8")));if(0===n.length)return;let s=Object.fromEntries(n.map(([e,t])=>[`STATE_${e}`,t])),a=bundle("post");await runStep({...r,dir:e,program:a,env:{...t,...s},output:P,isPost:!0})}async function undoLeftovers(e,t,r){try{for(let n of(await takeLeftovers(e)))void 0===r.signals.exitCode()&&await undoLeftover(n,t,r)}catch(e){P.print(`warning: What killed commands left was not removed: ${errorMessage(e)}`)}}async function undoLeftover(e,t,r){P.print(describeLeftover(e));let{dir:n,nodes:i}=e,s=t[secretVariable("ssh-private-key")]??"",o={nodes:i,...""!==s&&{"ssh-private-key":s}},a=inputVariables({...o,...await readSshSettings(o,t).catch(()=>({}))});await runPost(n,{...withoutPlatform(t),...e.env,...a},r),await removeLeftover(e)}let W=/\$\{\{\s*(.*?)\s*\}\}/g;async function readWorkflow(e,t,{cwd:r,env:n,facts:i}){let[,s="",a]=/^(.*?)(?::([\w-]+))?$/s.exec(e)??[],l=json_asRecord(json_asRecord(await readYaml((0,o.resolve)(r,s))).jobs);if(void 0!==a&&!Object.hasOwn(l,a))throw new UsageError(`${s} has no job \`${a}\`; it has ${Object.keys(l).join(", ")||"none"}`);let c=Object.entries(l).filter(([e])=>void 0===a||e===a).flatMap(([,e])=>asList(json_asRecord(e).steps).map(json_asRecord)).filter(e=>usesAction(asText(e.uses),t)),[u]=c;if(!u)throw new UsageError(`${e} has no step that uses multiarch-build${t}`);if(c.length>1)throw new UsageError(`${e} has ${c.length} such steps: name the job as in \`FILE:JOB\``);let[d,p]=[{},{}];for(let[e,t]of Object.entries(json_asRecord(u.with))){let r=await formatValue(t),s=[...r.matchAll(W)].filter(([,e=""])=>void 0===evaluate(e,n,i));s.length>0?p[e]=s.map(([e])=>e).join(" "):d[e]=r.replace(W,(e,t)=>evaluate(t,n,i)??"")}return{values:d,skipped:p}}let K=["github-token","username","password","registry-auth","registries"];function checkStep({values:e,skipped:t},r,n){let i=Object.values(f).flatMap(e=>e.entry===r?e.inputs:[]);for(let r of Object.keys({...e,...t}))if(!i.includes(r))throw new UsageError(`\`${r}\` in the workflow is not an input of the action${didYouMean(r,i)}`);let s=Object.keys(t).filter(e=>void 0===n[e]&&!K.includes(e));if("cleanup"===r&&s.length>0)throw new UsageError(`\`${s.join("`, `")}\` in the workflow cannot be evaluated here, and a cleanup without it could delete more: give ${s.map(e=>`\`--${e}\``).join(" and ")}`)}function checkDefaults(e,t,r){let n=Object.entries(e).filter(([e])=>void 0===r[e]&&void 0!==t[e]).map(([e,t])=>{let r=l.includes(e)?`set ${secretVariable(e)}`:`give \`--${e}\``;return`\`${e}\` in the workflow cannot be evaluated here (${t}), and the default in your file does not replace it: ${r}`});if(n.length>0)throw new UsageError(n.join("\n"))}function usesAction(e,t){let[r=""]=e.split("@");return r.endsWith(`/multiarch-build${t}`)||r===`.${t||"/"}`}function evaluate(e,t,r){let[,n="",i=""]=/^(\w+)\.(\w+)$/.exec(e)??[];return"github"===n?r[i]:["secrets","vars","env"].includes(n)?t[i]:void 0}async function runCommandLine(e,t,r){let[n="",i=""]=e;if(n===$)return await undoKilled(i,t),0;try{let n=parseArguments(e);return printText(n,e[1])??await runCommand(n,t,r)}catch(r){if(!(r instanceof UsageError))throw r;let e=errorMessage(r).split("\n").join("\n  "),t=Object.hasOwn(f,n)?`Run \`multiarch-build ${n} --help\` for its options.`:"Run `multiarch-build --help` for a list of commands.";return printNotice(`multiarch-build: ${e}
-${t}`),2}}function printText({command:e,own:t},r=""){let n=Object.hasOwn(f,e);if(n&&void 0===t.help)return;let i={completion:()=>["--help","-h"].includes(r)?helpText():completionScript(r),version:readVersion},s=Object.hasOwn(i,e)?i[e]?.():helpText(n?e:void 0);if(void 0===s)throw new UsageError("write `completion bash`, `completion zsh` or `completion fish`");return console.log(s),0}function readVersion(){let e=(0,o.join)((0,o.dirname)((0,a.fileURLToPath)(import.meta.url)),"../../package.json");return asText(json_asRecord(JSON.parse((0,i.readFileSync)(e,"utf8"))).version)}async function runCommand(e,t,r){let{command:n,own:a}=e,{entry:l,fixed:c}=definitionOf(n),u=await readCheckout(r),d={...await collectValues(e,u,t,r),...c};checkTags(n,d);let p=new Signals,f=(0,i.mkdtempSync)((0,o.join)((0,s.tmpdir)(),"mab-"));try{let e="nodes"===n;e&&files_writePrivate((0,o.join)(f,"Dockerfile"),"FROM scratch\n");let i=stepEnvironment(t,f,{checkout:u,cwd:e?f:r,trusted:"true"===a.trusted,forRemote:"cleanup"===l});return await recordCommand({dir:f,env:i,nodes:d.nodes??""}),await runSteps({entry:l,dir:f,env:{...i,...inputVariables(d)},signals:p})}finally{removeDir(f),p.close()}}function definitionOf(e){let t=f[e];if(!t)throw Error(`no command ${e}`);return t}async function collectValues({command:e,values:t,own:r},n,i,s){let{inputs:o,entry:a}=definitionOf(e),l=await readConfigFile(r.config,s,a),c={...readSecrets(i),...t},u=void 0===r.workflow?{}:await readStep(r.workflow,a,{checkout:n,env:i,cwd:s,given:c,file:l}),d=Object.fromEntries(Object.entries({..."main"===a&&{context:".",cache:"registry"},...l,...u,...c}).filter(([e])=>o.includes(e)));return"main"===a?{...d,...await readSshSettings(d,i)}:d}function readSecrets(e){return Object.fromEntries(l.flatMap(t=>{let r=e[secretVariable(t)]??"";return""===r?[]:[[t,r]]}))}async function readStep(e,t,{checkout:r,env:n,cwd:i,given:s,file:o}){let{branch:a,sha:l,url:c}=r,u={repository:""===c?void 0:new URL(c).pathname.slice(1),sha:""===l?void 0:l,ref:`refs/heads/${a}`,ref_name:a},d=await readWorkflow(e,"main"===t?"":`/${t}`,{cwd:i,env:n,facts:u});for(let[e,r]of(checkStep(d,t,s),checkDefaults(d.skipped,o,s),Object.entries(d.skipped)))void 0===s[e]&&printNotice(`note: the input \`${e}\` is left out: ${explainSkipped(r)}`);return d.values}function explainSkipped(e){let t=[...e.matchAll(/\b(?:secrets|vars|env)\.(\w+)/g)].map(([,e=""])=>e);if(t.length>0)return`to use it, set ${t.join(" and ")} in the environment`;let[,r]=/^\$\{\{\s*github\.(repository|sha)\s*\}\}$/.exec(e)??[];return void 0===r?`only the CI platform can evaluate ${e}`:"sha"===r?`the working directory has no Git commit for ${e}`:`the working directory has no Git remote \`origin\` with a web address for ${e}`}function checkTags(e,t){let r=["","true"].includes(t.push??""),n=["tags","load","outputs","call","partial"].some(e=>(t[e]??"")!=="");if(("build"===e||"plan"===e)&&r&&!n)throw new UsageError("`--tags` is needed, such as `--tags test`, or `--push false`")}},613:t=>{t.exports=e(import.meta.url)("assert")},317:t=>{t.exports=e(import.meta.url)("child_process")},434:t=>{t.exports=e(import.meta.url)("events")},896:t=>{t.exports=e(import.meta.url)("fs")},857:t=>{t.exports=e(import.meta.url)("os")},928:t=>{t.exports=e(import.meta.url)("path")},193:t=>{t.exports=e(import.meta.url)("string_decoder")},557:t=>{t.exports=e(import.meta.url)("timers")}},l={};function __nccwpck_require__(e){var t=l[e];if(void 0!==t)return t.exports;var r=l[e]={exports:{}},n=!0;try{a[e](r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete l[e]}return r.exports}__nccwpck_require__.m=a,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",t="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",r="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",n="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",i=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,s,o)=>{o&&((a=[]).d=-1);var a,l,c,u,d=new Set,p=e.exports,f=new Promise((e,t)=>{u=t,c=e});f[r]=p,f[t]=e=>(a&&e(a),d.forEach(e),f.catch(e=>{})),e.exports=f,s(e=>{l=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[t])return e;if(e.then){var s=[];s.d=0,e.then(e=>{o[r]=e,i(s)},e=>{o[n]=e,i(s)});var o={};return o[t]=e=>e(s),o}}var a={};return a[t]=e=>{},a[r]=e,a});var s,getResult=()=>l.map(e=>{if(e[n])throw e[n];return e[r]}),o=new Promise(e=>{(s=()=>e(getResult)).r=0;var fnQueue=e=>e!==a&&!d.has(e)&&(d.add(e),e&&!e.d&&(s.r++,e.push(s)));l.map(e=>e[t](fnQueue))});return s.r?o:getResult()},e=>(e?u(f[n]=e):c(p),i(a))),a&&a.d<0&&(a.d=0)},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},s={792:0},o=e=>{var t,r,{ids:n,modules:i,runtime:o}=e,a=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(o&&o(__nccwpck_require__);a<n.length;a++)r=n[a],__nccwpck_require__.o(s,r)&&s[r]&&s[r][0](),s[n[a]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(s,e)?s[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(o,t=>{throw 0!==s[e]&&(s[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=s[e]=[t])]);t.push(r[1]=n)}};var c=__nccwpck_require__(581);await c;
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+
+// src/cli/run.ts
+import { mkdtempSync, readFileSync as readFileSync4 } from "node:fs";
+import { tmpdir as tmpdir3 } from "node:os";
+import { dirname as dirname4, join as join8 } from "node:path";
+import { fileURLToPath as fileURLToPath2 } from "node:url";
+
+// src/inputs/secret-options.ts
+var secretInputs = [
+  ...["github-token", "password", "registry-auth", "secrets", "sign-key", "sign-password", "ssh-private-key"]
+];
+function secretVariable(input) {
+  return `MULTIARCH_BUILD_${input.replaceAll("-", "_").toUpperCase()}`;
+}
+
+// src/lib/errors.ts
+function errorMessage(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// src/lib/files.ts
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs";
+import { homedir } from "node:os";
+var initialUmask = process.umask(63);
+process.umask(initialUmask);
+var jobUmask = initialUmask;
+function homeDir() {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
+}
+var largestFile = 64 * 1024 * 1024;
+function tryRead(path) {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() && stats.size <= largestFile ? readFileSync(path, "utf8") : "";
+  } catch {
+    return "";
+  }
+}
+function tryList(dir) {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+var largestInput = 4 * 1024 * 1024;
+function contains(directory, path) {
+  const [outer, inner] = [directory, path].map((one) => `${realPath(one)}/`.replace("//", "/"));
+  return inner.startsWith(outer);
+}
+function realPath(path) {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+function writePrivate(path, content) {
+  writeFileSync(path, content, { mode: 384 });
+}
+function removeDir(path) {
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+// src/lib/json.ts
+function asRecord(value) {
+  return isRecord(value) ? value : {};
+}
+function asList(value) {
+  return Array.isArray(value) ? value : [];
+}
+function asText(value) {
+  return typeof value === "string" ? value : "";
+}
+function isRecord(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+var deepest = 100;
+function tryParseJson(text) {
+  if (isTooDeep(text)) return void 0;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return void 0;
+  }
+}
+function isTooDeep(text) {
+  let depth = 0;
+  for (let at2 = 0; at2 < text.length && depth <= deepest; at2++) {
+    const char = text[at2];
+    if (char === '"') at2 = endOfString(text, at2);
+    else if (char === "[" || char === "{") depth++;
+    else if (char === "]" || char === "}") depth--;
+  }
+  return depth > deepest;
+}
+function endOfString(text, start) {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let first2 = end;
+    while (text[first2 - 1] === "\\") first2--;
+    if ((end - first2) % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+// src/cli/config-file.ts
+import { existsSync, readFileSync as readFileSync2 } from "node:fs";
+import { join, resolve } from "node:path";
+
+// src/lib/issues.ts
+function nearest(word, known) {
+  const candidates = known.map((candidate) => ({
+    candidate,
+    distance: editDistance(word.toLowerCase().slice(0, 64), candidate.toLowerCase())
+  })).sort((a, b) => a.distance - b.distance);
+  const [best] = candidates;
+  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : void 0;
+}
+function didYouMean(word, known) {
+  const meant = nearest(word, known);
+  return meant === void 0 ? "" : `; did you mean \`${meant}\`?`;
+}
+function editDistance(a, b) {
+  const columns = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let beforePrevious = [];
+  let previous = columns;
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (const column of columns.slice(1)) {
+      const isSame = a[row - 1] === b[column - 1];
+      const isSwap = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const [left, above, diagonal] = [at(current, column - 1), at(previous, column), at(previous, column - 1)];
+      const swap = isSwap ? at(beforePrevious, column - 2) + 1 : Infinity;
+      current.push(Math.min(above + 1, left + 1, diagonal + (isSame ? 0 : 1), swap));
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return at(previous, b.length);
+}
+function at(row, column) {
+  return row[column] ?? Infinity;
+}
+
+// src/inputs/input-names.ts
+var mainInputs = [
+  "nodes",
+  "builder",
+  "endpoint",
+  "append",
+  "driver",
+  "ssh-private-key",
+  "ssh-known-hosts",
+  "ssh-config",
+  "fallback",
+  "fail-fast",
+  "keep-builder",
+  "keep-state",
+  "trust",
+  "fork-secrets",
+  "use",
+  "version",
+  "cache-binary",
+  "install",
+  "driver-opts",
+  "buildkitd-flags",
+  "buildkitd-config-inline",
+  "buildkitd-config",
+  "image",
+  "tags",
+  "flavor",
+  "platforms",
+  "context",
+  "file",
+  "target",
+  "build-args",
+  "labels",
+  "annotations",
+  "provenance",
+  "sbom",
+  "attests",
+  "add-hosts",
+  "allow",
+  "build-contexts",
+  "network",
+  "no-cache",
+  "no-cache-filters",
+  "pull",
+  "secrets",
+  "secret-envs",
+  "secret-files",
+  "shm-size",
+  "ssh",
+  "cgroup-parent",
+  "ulimit",
+  "call",
+  "variant",
+  "variants",
+  "test",
+  "test-timeout",
+  "test-target",
+  "cache",
+  "push",
+  "partial",
+  "load",
+  "outputs",
+  "cache-from",
+  "cache-to",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "login",
+  "logout",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "summary",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var cleanupInputs = [
+  "image",
+  "tags",
+  "exclude-tags",
+  "older-than",
+  "run-id",
+  "pr-number",
+  "keep-n-tagged",
+  "untagged",
+  "unmarked",
+  "dry-run",
+  "username",
+  "password",
+  "registry-auth",
+  "registries",
+  "github-token",
+  "packages-api"
+];
+var copyInputs = [
+  "from",
+  "to",
+  "platforms",
+  "referrers",
+  "existing",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "dry-run",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint"
+];
+
+// src/cli/options.ts
+var UsageError = class extends Error {
+};
+var nodeInputs = mainInputs.slice(0, mainInputs.indexOf("image"));
+var commands = {
+  build: {
+    entry: "main",
+    inputs: mainInputs,
+    summary: "build an image on all nodes and push it",
+    usage: "build --image NAME --tags TAG [--nodes NODE]\u2026 [CONTEXT]",
+    example: [
+      "multiarch-build build --nodes 'linux/amd64 = local' --nodes 'linux/arm64 = ssh://ci@arm.example.com' \\",
+      "  --image ghcr.io/acme/app --tags test"
+    ],
+    positional: ["context"],
+    fixed: {}
+  },
+  plan: {
+    entry: "main",
+    inputs: mainInputs,
+    summary: "check inputs, nodes and logins, and print what build would do",
+    usage: "plan --image NAME --tags TAG [--nodes NODE]\u2026 [CONTEXT]",
+    example: [
+      "multiarch-build plan --nodes 'linux/arm64 = ssh://ci@arm.example.com' --image ghcr.io/acme/app --tags test"
+    ],
+    positional: ["context"],
+    fixed: { "dry-run": "true" }
+  },
+  copy: {
+    entry: "copy",
+    inputs: copyInputs,
+    summary: "copy an image between registries",
+    usage: "copy FROM TO\u2026",
+    example: ["multiarch-build copy ghcr.io/acme/app:test ghcr.io/acme/app:stable"],
+    positional: ["from", "to"],
+    fixed: {}
+  },
+  cleanup: {
+    entry: "cleanup",
+    inputs: cleanupInputs,
+    summary: "delete ephemeral images",
+    usage: "cleanup IMAGE\u2026",
+    example: ["multiarch-build cleanup ghcr.io/acme/app --older-than 3d --dry-run"],
+    positional: ["image"],
+    fixed: {}
+  },
+  nodes: {
+    entry: "main",
+    inputs: nodeInputs,
+    summary: "check nodes: connection, engine, BuildKit, disk and clock",
+    usage: "nodes [NODE\u2026]",
+    example: ["multiarch-build nodes 'linux/amd64 = local' 'linux/arm64 = ssh://ci@arm.example.com'"],
+    positional: ["nodes"],
+    fixed: { "dry-run": "nodes", push: "false" }
+  }
+};
+var switches = [
+  ...["cache-binary", "dry-run", "fail-fast", "fork-secrets", "install", "keep-builder", "keep-state", "load"],
+  ...["no-cache", "partial", "pull", "push", "referrers", "untagged", "use"]
+];
+var ownOptions = { config: true, workflow: true, trusted: false, help: false };
+var texts = { "--help": "help", "-h": "help", "--version": "version" };
+function parseArguments(args) {
+  const [command = "help", ...rest] = [texts[args[0] ?? ""] ?? args].flat();
+  const definition = Object.hasOwn(commands, command) ? commands[command] : void 0;
+  if (!definition) {
+    if (["help", "completion", "version"].includes(command)) return { command, values: {}, own: {} };
+    throw new UsageError(`\`${command}\` is not a command${didYouMean(command, Object.keys(commands))}`);
+  }
+  return { command, ...parseOptions(rest, definition) };
+}
+function parseOptions(args, definition) {
+  const [values, own] = [{}, {}];
+  const positional = [...definition.positional];
+  const pending = [...args];
+  const problems = [];
+  for (let arg = pending.shift(); arg !== void 0; arg = pending.shift()) {
+    try {
+      const { name, value } = arg.startsWith("-") ? parseOption(arg, pending, definition) : nextPositional(arg, positional);
+      const into = Object.hasOwn(ownOptions, name) ? own : values;
+      into[name] = into[name] === void 0 ? value : `${into[name]}
+${value}`;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  return { values, own };
+}
+function unknownOption(arg, name, known, rest) {
+  if (!arg.includes("=") && rest[0]?.startsWith("-") === false) rest.shift();
+  return new UsageError(`\`${arg}\` is not an option${didYouMean(name, known).replace("`", "`--")}`);
+}
+function parseOption(arg, rest, { inputs }) {
+  const [, name = "", value] = /^--([^=]+)(?:=(.*))?$/s.exec(arg === "-h" ? "--help" : arg) ?? [];
+  const isOwn = Object.hasOwn(ownOptions, name);
+  if (!isOwn && !inputs.includes(name)) throw unknownOption(arg, name, [...inputs, ...Object.keys(ownOptions)], rest);
+  if (secretInputs.includes(name))
+    throw new UsageError(
+      `\`--${name}\` would show a secret to other users of this machine: set ${secretVariable(name)}`
+    );
+  if (ownOptions[name] === false) return { name, value: requireNone(name, value) };
+  if (value !== void 0) return { name, value };
+  const next = rest[0];
+  if (isBareSwitch(name, next)) return { name, value: rejectTypo(name, rest, inputs.includes("context")) };
+  if (next === void 0) throw new UsageError(`\`--${name}\` needs a value`);
+  rest.shift();
+  return { name, value: next };
+}
+function requireNone(name, value) {
+  if (value !== void 0) throw new UsageError(`\`--${name}\` takes no value: write it without \`=${value}\``);
+  return "true";
+}
+function isBareSwitch(name, next) {
+  return switches.includes(name) && next !== "true" && next !== "false";
+}
+function rejectTypo(name, rest, takesDirectory) {
+  const [next = ""] = rest;
+  if (!/^(yes|no|on|off|y|n|[01])$/i.test(next) && didYouMean(next.toLowerCase(), ["true", "false"]) === "")
+    return "true";
+  rest.shift();
+  const other = takesDirectory ? `; write a directory of this name as \`./${next}\`` : "";
+  throw new UsageError(`\`--${name}\` takes \`true\` or \`false\`, and not \`${next}\`${other}`);
+}
+function nextPositional(value, names2) {
+  const [name] = names2;
+  if (name === void 0) throw new UsageError(`\`${value}\` is one argument too many`);
+  if (names2.length > 1 || name === "context") names2.shift();
+  return { name, value };
+}
+
+// src/cli/config-file.ts
+var fileName = "multiarch-build.yml";
+var onlyForBuilds = ["tags", "platforms"];
+async function readConfigFile(config, cwd, entry) {
+  const path = config === void 0 ? join(cwd, fileName) : resolve(cwd, config);
+  if (config === void 0 && !existsSync(path)) return {};
+  const document = await readYaml(path);
+  if (!isRecord(document)) throw new UsageError(`${path} is not a map of inputs, such as \`image: ghcr.io/acme/app\``);
+  const known = [...new Set(Object.values(commands).flatMap(({ inputs }) => inputs))];
+  const unknown = Object.keys(document).filter((name) => !known.includes(name));
+  const problems = unknown.map((name) => `${path}: no command has the input \`${name}\`${didYouMean(name, known)}`);
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  const entries = await Promise.all(
+    Object.entries(document).filter(([name]) => entry === "main" || !onlyForBuilds.includes(name)).map(async ([name, value]) => [name, await formatValue(value)])
+  );
+  return Object.fromEntries(entries);
+}
+async function readYaml(path) {
+  const { FAILSAFE_SCHEMA, load } = await import("./chunk-JZYUCYOG.js");
+  try {
+    return load(readFileSync2(path, "utf8"), { schema: FAILSAFE_SCHEMA });
+  } catch (error) {
+    const isMissing = asRecord(error)["code"] === "ENOENT";
+    throw new UsageError(isMissing ? `${path} does not exist` : `${path} cannot be read: ${errorMessage(error)}`);
+  }
+}
+async function formatValue(value) {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value) && value.every((entry) => typeof entry !== "object")) return value.map(String).join("\n");
+  const { dump } = await import("./chunk-JZYUCYOG.js");
+  return dump(value);
+}
+
+// src/cli/environment.ts
+import { randomInt } from "node:crypto";
+import { basename, join as join2 } from "node:path";
+
+// src/lib/command-line.ts
+var commandLineVariable = "MULTIARCH_BUILD_COMMAND_LINE";
+
+// src/forge/wording.ts
+var fingerprint = "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`";
+var wordings = {
+  pathNotFound: { ci: "; does a step with `actions/checkout` run before this one?", commandLine: "" },
+  noDockerfile: {
+    ci: "Check `file` and `context`; a step with `actions/checkout` must run before this one.",
+    commandLine: "Check the directory of the build context, and `--file`."
+  },
+  afterwards: { ci: "The post step deletes", commandLine: "When the command ends, it deletes" },
+  runDirectory: {
+    ci: "on this runner the run's private directory, with agent, connections and logins",
+    commandLine: "on this machine the private directory of the command, with connections and logins"
+  },
+  cancelled: {
+    ci: "Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",
+    commandLine: "Stopped by a signal, as of Ctrl-C"
+  },
+  cancelledHint: {
+    ci: "The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",
+    commandLine: "What this run created is removed now. Run the command again to build."
+  },
+  unknownHost: {
+    ci: `has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${fingerprint} on the node itself; then store the lines in a variable and pass it here`,
+    commandLine: `has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${fingerprint} on the node itself`
+  }
+};
+
+// src/inputs/source.ts
+function variableOf(input) {
+  return `INPUT_${input.replaceAll(" ", "_").toUpperCase()}`;
+}
+
+// src/lib/exec.ts
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+var defaultMaxOutput = 16 * 1024 * 1024;
+var killedCode = 124;
+async function exec(command, args, options = {}) {
+  const { input = "", deadline: deadline2 = 6e4, maxOutput = defaultMaxOutput, signal, ...startOptions } = options;
+  const child = startProcess(command, args, { ...startOptions, stdio: ["pipe", "pipe", "pipe"] });
+  const state = { isKilled: false };
+  const kill = () => {
+    state.isKilled = true;
+    child.kill("SIGKILL");
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  const stdout = new Output(maxOutput, kill);
+  const stderr = new Output(maxOutput, kill);
+  child.stdout?.on("data", (chunk) => stdout.add(chunk));
+  child.stderr?.on("data", (chunk) => stderr.add(chunk));
+  child.stdin?.on("error", () => void 0);
+  child.stdin?.end(input);
+  const timer = setTimeout(kill, deadline2);
+  signal?.addEventListener("abort", kill, { once: true });
+  try {
+    const code = await waitForExit(child);
+    return { code: state.isKilled ? killedCode : code, stdout: stdout.text, stderr: stderr.text };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", kill);
+  }
+}
+var printId = 'echo $$ && exec "$0" "$@" </dev/null';
+async function execTool(command, args, { env, cwd, deadline: deadline2 = 1e4, maxOutput = defaultMaxOutput } = {}) {
+  const toolkit = await import("./chunk-IWIN3X4I.js");
+  const state = { isKilled: false };
+  const kill = () => {
+    state.isKilled = true;
+    const pid = Number.parseInt(stdout.text, 10);
+    if (pid > 0) killIfRunning(pid);
+  };
+  const stdout = new Output(maxOutput, kill);
+  const stderr = new Output(maxOutput, kill);
+  const timer = setTimeout(kill, deadline2);
+  try {
+    const code = await toolkit.exec("/bin/sh", ["-c", printId, command, ...args], {
+      env: definedVariables(env ?? inheritedEnv()),
+      ...cwd !== void 0 && { cwd },
+      silent: true,
+      ignoreReturnCode: true,
+      // Processes that it has started may keep its pipes open.
+      delay: 500,
+      listeners: { stdout: (chunk) => stdout.add(chunk), stderr: (chunk) => stderr.add(chunk) }
+    });
+    const output = stdout.text.slice(stdout.text.indexOf("\n") + 1);
+    return { code: state.isKilled ? killedCode : code, stdout: output, stderr: stderr.text };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+function killIfRunning(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+  }
+}
+var Output = class {
+  #maxBytes;
+  #exceeded;
+  #chunks = [];
+  #bytes = 0;
+  constructor(maxBytes, exceeded) {
+    this.#maxBytes = maxBytes;
+    this.#exceeded = exceeded;
+  }
+  add(chunk) {
+    if (this.#bytes > this.#maxBytes) return;
+    this.#bytes += chunk.length;
+    this.#chunks.push(chunk);
+    if (this.#bytes > this.#maxBytes) this.#exceeded();
+  }
+  get text() {
+    return Buffer.concat(this.#chunks).toString("utf8");
+  }
+};
+function startProcess(command, args, options = {}) {
+  const umask = process.umask(options.writesForJob ? jobUmask : 63);
+  try {
+    return spawn(command, [...args], {
+      env: options.env ?? (options.detached ? minimalEnv() : inheritedEnv()),
+      stdio: options.stdio ?? "ignore",
+      detached: options.detached ?? false,
+      ...options.cwd !== void 0 && { cwd: options.cwd }
+    });
+  } finally {
+    process.umask(umask);
+  }
+}
+function waitForExit(child) {
+  return new Promise((resolve3, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve3(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
+}
+function inheritedEnv() {
+  const withheld = /^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(entries.filter(([name]) => !withheld.test(name) && !secretVariables.has(name)));
+}
+var secretVariables = /* @__PURE__ */ new Set();
+function minimalEnv() {
+  const names2 = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "RUNNER_TRACKING_ID"];
+  return definedVariables(Object.fromEntries(names2.map((name) => [name, process.env[name]])));
+}
+function definedVariables(env) {
+  const entries = Object.entries(env);
+  return Object.fromEntries(entries.flatMap(([name, value]) => value === void 0 ? [] : [[name, value]]));
+}
+
+// src/cli/environment.ts
+var platformVariable = /^(GITHUB|FORGEJO|GITEA|ACTIONS|RUNNER|INPUT|STATE)_/;
+async function readCheckout(cwd) {
+  const git = (...args) => runGit(cwd, args);
+  const [branch, sha, remote, changes] = await Promise.all([
+    git("symbolic-ref", "--short", "HEAD"),
+    git("rev-parse", "HEAD"),
+    git("remote", "get-url", "origin"),
+    readFilters(cwd).then((env) => runGit(cwd, ["status", "--porcelain", "--ignore-submodules=dirty"], env))
+  ]);
+  const url = webAddress(remote);
+  return {
+    name: basename(url) || basename(cwd) || "image",
+    branch: branch || "local",
+    sha,
+    isDirty: changes !== "",
+    url
+  };
+}
+async function runGit(cwd, args, env = {}) {
+  const safe = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+  const settings2 = safe.flatMap((setting) => ["-c", setting]);
+  const options = { env: { ...inheritedEnv(), ...gitVariables, ...env }, deadline: 5e3 };
+  const { code, stdout } = await exec("git", ["-C", cwd, ...settings2, ...args], options).catch(() => failed);
+  return code === 0 ? stdout.trim() : "";
+}
+var gitVariables = { GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1", GIT_OPTIONAL_LOCKS: "0" };
+var failed = { code: 1, stdout: "" };
+async function readFilters(cwd) {
+  const found = await runGit(cwd, ["config", "--show-scope", "--name-only", "--get-regexp", "^filter[.]"]);
+  const names2 = [...found.matchAll(/^(?:local|worktree)\t(.+)$/gm)].map(([, name = ""]) => name);
+  const first2 = Number(process.env["GIT_CONFIG_COUNT"] ?? "") || 0;
+  const entries = names2.flatMap((name, index) => [
+    [`GIT_CONFIG_KEY_${first2 + index}`, name],
+    [`GIT_CONFIG_VALUE_${first2 + index}`, ""]
+  ]);
+  return Object.fromEntries([...entries, ["GIT_CONFIG_COUNT", String(first2 + names2.length)]]);
+}
+function webAddress(remote) {
+  const [, host, path] = /^(?:https?:\/\/|ssh:\/\/)?(?:[^@/\s]+@)?([\w.-]+)(?::\d+(?=\/))?[:/](\S+?)(?:\.git)?\/?$/.exec(remote) ?? [];
+  return host === void 0 || path === void 0 || !host.includes(".") ? "" : `https://${host}/${path}`;
+}
+function stepEnvironment(env, dir, { checkout, cwd, trusted, forRemote }) {
+  const payload = join2(dir, "event.json");
+  const { name, branch, sha, isDirty, url } = checkout;
+  const repository = { name, html_url: url, ...trusted && { default_branch: branch } };
+  writePrivate(payload, JSON.stringify({ repository, is_dirty: isDirty }));
+  return {
+    ...withoutPlatform(env),
+    [commandLineVariable]: "true",
+    GITHUB_ACTIONS: "true",
+    GITHUB_WORKSPACE: cwd,
+    GITHUB_REPOSITORY: forRemote === true && url !== "" ? new URL(url).pathname.slice(1) : `local/${name.replace(/[^\w.-]/g, "-")}`,
+    GITHUB_SERVER_URL: url === "" ? "https://github.com" : new URL(url).origin,
+    GITHUB_RUN_ID: String(randomInt(1e12, 1e14)),
+    GITHUB_RUN_ATTEMPT: "1",
+    GITHUB_EVENT_NAME: "push",
+    GITHUB_EVENT_PATH: payload,
+    GITHUB_REF: `refs/heads/${branch}`,
+    GITHUB_SHA: sha,
+    RUNNER_TEMP: dir
+  };
+}
+function withoutPlatform(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name)));
+}
+function inputVariables(values) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [variableOf(name), value]));
+}
+
+// src/cli/guard.ts
+import { spawn as spawn2 } from "node:child_process";
+var undoArgument = "--undo-killed";
+var script = 'read -r line || exec "$@"';
+function startGuard(undo, env) {
+  const shell = spawn2("/bin/sh", ["-c", script, "sh", ...undo], {
+    env: withoutPlatform(env),
+    stdio: ["pipe", "ignore", "ignore"],
+    // Ctrl-C, or the end of the terminal, are for the command only.
+    detached: true
+  });
+  for (const part of [shell, shell.stdin]) part.on("error", () => void 0);
+  return () => void shell.stdin.end("\n");
+}
+
+// src/cli/help.ts
+var program = "multiarch-build";
+var reference = "https://github.com/org/multiarch-build/blob/main/docs/reference.md";
+function helpText(command) {
+  const definition = command === void 0 ? void 0 : commands[command];
+  if (!definition)
+    return [
+      "Build multi-arch images natively on several nodes, as the action does in CI.",
+      "",
+      ...Object.entries(commands).map(([name, { summary }]) => `  ${program} ${name.padEnd(8)} ${summary}`),
+      `  ${program} completion bash|zsh|fish`,
+      `  ${program} --version`,
+      "",
+      `\`${program} COMMAND --help\` lists the options of a command. Their meaning is that of the inputs:`,
+      reference
+    ].join("\n");
+  const secrets = definition.inputs.filter((name) => secretInputs.includes(name));
+  const names2 = optionsOf(definition);
+  return [
+    `${program} ${definition.usage}`,
+    `  ${definition.summary}`,
+    "",
+    "Example:",
+    ...definition.example.map((line) => `  ${line}`),
+    "",
+    "Options:",
+    "  --config FILE          defaults for all options (default: multiarch-build.yml, if it exists)",
+    "  --workflow FILE[:JOB]  take the inputs from a step of a workflow, secrets and variables from the environment",
+    ...definition.entry === "main" ? ["  --trusted              read and write the caches of the default branch"] : [],
+    ...wrap(names2.map((name) => `--${name}`)),
+    "",
+    "Secrets are read from the environment:",
+    ...wrap(secrets.map(secretVariable)),
+    "",
+    "For a list, repeat the option: each use adds one line. Without a value, --dry-run and the like mean `true`.",
+    "The command uses your SSH configuration, agent and known hosts, and the contexts and logins of your Docker CLI.",
+    `The meaning of the options is that of the inputs: ${reference}`,
+    "",
+    "Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line, 130 after Ctrl-C"
+  ].join("\n");
+}
+function optionsOf({ inputs, fixed }) {
+  return inputs.filter((name) => !Object.hasOwn(fixed, name) && !secretInputs.includes(name));
+}
+function wrap(words, width = 110) {
+  const lines = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === void 0 || last.length + word.length + 1 > width) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+function completionScript(shell) {
+  const names2 = [...Object.keys(commands), "completion"].join(" ");
+  const options = Object.entries(commands).map(
+    ([name, command]) => [
+      name,
+      [...optionsOf(command), "config", "workflow", "trusted", "help"].map((option) => `--${option}`).join(" ")
+    ]
+  );
+  const bash = [
+    "_multiarch_build() {",
+    "  local words",
+    "  case ${COMP_WORDS[1]} in",
+    ...options.map(([name, list]) => `    ${name}) words='${list}' ;;`),
+    `    *) words='${names2}' ;;`,
+    "  esac",
+    `  [ "$COMP_CWORD" -gt 1 ] || words='${names2}'`,
+    '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
+    "}",
+    `complete -o default -F _multiarch_build ${program}`
+  ];
+  const fish = [
+    `complete -c ${program} -f -n __fish_use_subcommand -a '${names2}'`,
+    ...options.flatMap(
+      ([name, list]) => list.split(" ").map((option) => {
+        const value = switches.includes(option.slice(2)) ? "" : " -r";
+        return `complete -c ${program} -n '__fish_seen_subcommand_from ${name}' -l ${option.slice(2)}${value}`;
+      })
+    )
+  ];
+  const scripts = {
+    bash,
+    zsh: ["autoload -Uz compinit bashcompinit && compinit -i && bashcompinit", ...bash],
+    fish
+  };
+  return Object.hasOwn(scripts, shell) ? scripts[shell]?.join("\n") : void 0;
+}
+
+// src/cli/leftovers.ts
+import { existsSync as existsSync2, linkSync, lstatSync as lstatSync2, rmSync as rmSync3 } from "node:fs";
+import { basename as basename5, join as join5 } from "node:path";
+import { tmpdir as tmpdir2 } from "node:os";
+
+// src/lib/time.ts
+function sleep(ms) {
+  return new Promise((resolve3) => setTimeout(resolve3, ms));
+}
+
+// src/run/owner.ts
+import { lstatSync, readdirSync as readdirSync4, readlinkSync as readlinkSync2 } from "node:fs";
+import { hostname } from "node:os";
+import { basename as basename4, dirname as dirname2, join as join4 } from "node:path";
+
+// src/lib/processes.ts
+import { readdirSync as readdirSync2, readlinkSync } from "node:fs";
+import { basename as basename2 } from "node:path";
+var programs = /* @__PURE__ */ new Set(["node", "ssh", "ssh-agent", "buildx", "docker-buildx", "cosign"]);
+async function killProcessesIn(dir, text = "") {
+  const pids = await findProcesses(dir, text);
+  if (pids.length === 0) return;
+  for (const pid of pids) trySignal(pid, "SIGTERM");
+  await waitForEnd(pids, 1e3);
+  for (const pid of await findProcesses(dir, text)) trySignal(pid, "SIGKILL");
+}
+async function processIdentity(pid) {
+  if (process.platform === "linux") {
+    const started = tryRead(`/proc/${pid}/stat`).split(") ").pop()?.split(" ")[19];
+    return started === void 0 ? "" : `${pid}:${started}`;
+  }
+  const { code, stdout } = await execTool("ps", ["-o", "lstart=", "-p", String(pid)], { env: minimalEnv() });
+  return code === 0 ? `${pid}:${stdout.trim()}` : "";
+}
+async function waitForEnd(pids, patience) {
+  for (let waited = 0; waited < patience && pids.some(isRunning); waited += 20) await sleep(20);
+}
+async function findProcesses(dir, text) {
+  const rows = process.platform === "linux" ? readCommandLines() : await listProcesses();
+  return rows.filter(({ pid, line }) => pid !== process.pid && line.includes(`${dir}/`) && line.includes(text)).map(({ pid }) => pid);
+}
+function readCommandLines() {
+  const rows = readdirSync2("/proc").filter((name) => /^\d+$/.test(name)).map((name) => ({ pid: Number(name), line: tryRead(`/proc/${name}/cmdline`) }));
+  return rows.filter(
+    ({ pid, line }) => programs.has(basename2(line.split("\0")[0] ?? "")) && ownerId(pid) === process.getuid?.()
+  );
+}
+async function listProcesses() {
+  const { stdout } = await execTool("ps", ["-axww", "-o", "pid=,uid=,args="], { env: minimalEnv() });
+  return stdout.split("\n").flatMap((row) => {
+    const [, pid, uid, line = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? [];
+    const isRelevant = Number(uid) === process.getuid?.() && programs.has(basename2(line.split(" ")[0] ?? ""));
+    return isRelevant ? [{ pid: Number(pid), line }] : [];
+  });
+}
+function ownerId(pid) {
+  const uid = /^Uid:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/status`))?.[1];
+  return uid === void 0 ? void 0 : Number(uid);
+}
+function trySignal(pid, signal) {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+function isRunning(pid) {
+  if (process.platform === "linux" && tryRead(`/proc/${pid}/stat`).includes(") Z ")) return false;
+  return trySignal(pid, 0);
+}
+
+// src/run/run-dir.ts
+import { randomBytes } from "node:crypto";
+import { accessSync, constants as constants2, mkdirSync, readdirSync as readdirSync3, rmSync as rmSync2 } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename as basename3, dirname, join as join3 } from "node:path";
+var longestParent = 50;
+var plainPath = /^\/[\w.+@/-]*$/;
+var runDirName = /^mab-[0-9a-f]{10}$/;
+function connectionPaths(config) {
+  const base = config.replace(/\.ssh$/, "");
+  return {
+    config,
+    log: `${config}.log`,
+    control: `${base}.ctl`,
+    socket: `${base}.sock`,
+    engineSocket: `${base}-e.sock`,
+    sessionSocket: `${base}-r.sock`,
+    sessionLog: `${base}-r.log`
+  };
+}
+var RunDir = class _RunDir {
+  path;
+  constructor(path) {
+    this.path = path;
+  }
+  /**
+   * Chooses a new path. It is saved before the directory is created, so that the post step knows it whenever main is
+   * killed. Sockets live in it too, so the runner's temporary directory is used only if its path is short and plain.
+   *
+   * @param used directories that builds read or write, which therefore must not contain it
+   */
+  static choose(runnerTemp, used = []) {
+    const isOutside = (path) => !used.some((directory) => contains(directory, path));
+    const isUsable = (path) => path.length <= longestParent && plainPath.test(path) && isOutside(path) && isWritable(path);
+    const parent = [runnerTemp, tmpdir()].find((path) => path && isUsable(path)) ?? "/tmp";
+    return new _RunDir(join3(parent, `mab-${randomBytes(5).toString("hex")}`));
+  }
+  /** Whether a file name is that of a run directory. */
+  static isName(name) {
+    return runDirName.test(name);
+  }
+  /** Creates the directory for this user alone. Throws if the path exists. */
+  create() {
+    mkdirSync(this.path, { mode: 448 });
+  }
+  /** The directory's name, unique to this run: part of its builder's name and of its ownership annotation. */
+  get key() {
+    return basename3(this.path);
+  }
+  /** Directories in which runs on this machine may have created theirs. */
+  get parents() {
+    return [.../* @__PURE__ */ new Set([dirname(this.path), tmpdir(), "/tmp"])];
+  }
+  /** Which run owns the directory; long-lived helper processes end when this file is removed. */
+  get owner() {
+    return join3(this.path, "owner");
+  }
+  get journal() {
+    return join3(this.path, "journal");
+  }
+  get agentSocket() {
+    return join3(this.path, "agent.sock");
+  }
+  get knownHosts() {
+    return join3(this.path, "known_hosts");
+  }
+  /** @param node short name of the node, since socket paths are limited */
+  connection(node) {
+    return connectionPaths(join3(this.path, `${node}.ssh`));
+  }
+  /** The socket of the BuildKit that is built into the node's Docker Engine. */
+  builtInSocket(node) {
+    return join3(this.path, `${node}-k.sock`);
+  }
+  /** The socket of a node's BuildKit for later steps of the job. */
+  buildkitSocket(node) {
+    return join3(this.path, `b${node}.sock`);
+  }
+  /** Removes the sockets of connections, but for those of BuildKits if later steps use them. */
+  removeSockets(keepBuildkits) {
+    const kept = keepBuildkits ? /^b\d+\.sock$/ : /^$/;
+    const names2 = readdirSync3(this.path).filter((name) => /\.(?:sock|ctl)$/.test(name) && !kept.test(name));
+    names2.forEach((name) => rmSync2(join3(this.path, name), { force: true }));
+  }
+  /** A directory of TLS certificates and keys of nodes. */
+  get tlsKeys() {
+    return join3(this.path, "tls");
+  }
+  /** A TLS file of a node: `cacert`, `cert` or `key`. */
+  pem(node, option) {
+    return join3(this.tlsKeys, `${node}-${option}.pem`);
+  }
+  /** What buildx and the Docker client read in place of the user's own configuration. */
+  get env() {
+    return { BUILDX_CONFIG: this.buildxConfig, DOCKER_CONFIG: dirname(this.dockerConfig) };
+  }
+  /** Git's configuration for buildx. */
+  get gitConfig() {
+    return join3(this.path, "gitconfig");
+  }
+  get buildxConfig() {
+    return join3(this.path, "buildx");
+  }
+  /** A directory of programs that buildx finds before those of the runner. */
+  get programs() {
+    return join3(this.path, "bin");
+  }
+  /** The id of buildx as a client of BuildKit; a random one, unless the file exists (docker/buildx, util/confutil). */
+  get nodeId() {
+    return join3(this.buildxConfig, ".buildNodeID");
+  }
+  /** The directory of buildx's builder instances. */
+  get instances() {
+    return join3(this.buildxConfig, "instances");
+  }
+  instance(name) {
+    return join3(this.instances, name);
+  }
+  /** A buildx configuration of its own, in which the instance of this name is removed. */
+  removalConfig(name) {
+    return join3(this.path, `remove-${name}`);
+  }
+  get dockerConfig() {
+    return join3(this.path, "docker", "config.json");
+  }
+  /** The Docker configuration that later steps use with `login: job`: a directory. */
+  get jobDockerConfig() {
+    return join3(this.path, "job-docker");
+  }
+  /** Where buildx looks for logins for parts of a registry (docker/buildx, util/dockerconfig). */
+  get scopedConfigs() {
+    return join3(this.buildxConfig, "config");
+  }
+  /** The settings of `registries`, for the post step. */
+  get registries() {
+    return join3(this.path, "registries.json");
+  }
+  /** A directory of CA certificates. */
+  get certificates() {
+    return join3(this.path, "certs");
+  }
+  /** A directory of build secrets, removed when nothing is built any more. */
+  get secrets() {
+    return join3(this.path, "secrets");
+  }
+  secret(number) {
+    return join3(this.secrets, String(number));
+  }
+  /** The metadata file of one `buildx bake`. */
+  metadata(name) {
+    return join3(this.path, `${name}.metadata.json`);
+  }
+  /** A directory of what cosign reads, removed with the logins. */
+  get signing() {
+    return join3(this.path, "sign");
+  }
+  /** The bake definition of a dry run. */
+  get dryRun() {
+    return join3(this.path, "dry-run.json");
+  }
+  /** A buildx that cannot be installed anywhere else. */
+  get tools() {
+    return join3(this.path, "tools");
+  }
+  /** A buildx restored from the job's cache service. */
+  get restored() {
+    return join3(this.path, "restored");
+  }
+  /** kubectl's cache, which is otherwise in the user's home directory. */
+  get kubectlCache() {
+    return join3(this.path, "kubectl");
+  }
+};
+function isWritable(path) {
+  try {
+    accessSync(path, constants2.W_OK | constants2.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// src/run/owner.ts
+var runners = ["Runner.Worker", "act", "act_runner", "gitea-runner", "forgejo-runner"];
+async function describeOwner({ scope, runId, runAttempt }) {
+  const [main, runner] = await Promise.all([
+    processIdentity(process.pid),
+    isRunner(process.ppid) ? processIdentity(process.ppid) : ""
+  ]);
+  return { scope, runId, runAttempt, boot: bootId(), pids: pidNamespace(), main, runner };
+}
+function isRunner(pid) {
+  return runners.includes(tryRead(`/proc/${pid}/comm`).trim());
+}
+function readOwner(path) {
+  const parsed = asRecord(tryParseJson(tryRead(path)));
+  const text = (name) => asText(parsed[name]);
+  const runAttempt = Number(parsed["runAttempt"]);
+  if (text("scope") === "" || text("runId") === "" || !Number.isInteger(runAttempt)) return void 0;
+  return {
+    scope: text("scope"),
+    runId: text("runId"),
+    runAttempt,
+    boot: text("boot"),
+    pids: text("pids"),
+    main: text("main"),
+    runner: text("runner")
+  };
+}
+async function hasEnded({ boot, pids, main }) {
+  const [host] = boot.split(" ");
+  const isHere = boot === "" ? process.platform !== "linux" : host === hostname();
+  if (!isHere || boot !== bootId()) return isHere;
+  return pids !== "" && pids === pidNamespace() && main !== "" && !await isRunning2(main);
+}
+async function isRunning2(identity) {
+  return await processIdentity(Number.parseInt(identity, 10)) === identity;
+}
+async function removeRunDir(path) {
+  await killProcessesIn(path);
+  removeOwnerLast(path);
+}
+function removeOwnerLast(path, remove = removeDir) {
+  const { owner } = new RunDir(path);
+  const names2 = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? tryList(path) : [];
+  for (const each of names2.map((name) => join4(path, name))) if (each !== owner) remove(each);
+  remove(path);
+}
+function bootId() {
+  const id = tryRead("/proc/sys/kernel/random/boot_id").trim();
+  return id === "" ? "" : `${hostname()} ${id}`;
+}
+function pidNamespace() {
+  try {
+    return readlinkSync2("/proc/self/ns/pid");
+  } catch {
+    return process.platform === "linux" ? "" : process.platform;
+  }
+}
+
+// src/cli/leftovers.ts
+var dirName = /^mab-[A-Za-z0-9]{6}$/;
+var lockName = /^undo-(\d+)$/;
+var files = (dir) => ({ owner: join5(dir, "owner"), command: join5(dir, "command.json") });
+async function recordCommand({ dir, env, nodes }) {
+  const platform = Object.entries(env).filter(([name]) => /^(?:GITHUB|RUNNER)_/.test(name));
+  writePrivate(files(dir).command, JSON.stringify({ env: Object.fromEntries(platform), nodes }));
+  await writeProcess(files(dir).owner);
+}
+async function writeProcess(path) {
+  const run = { scope: "command-line", runId: String(process.pid), runAttempt: 1 };
+  writePrivate(path, JSON.stringify(await describeOwner(run)));
+}
+async function takeLeftovers(own, parent = tmpdir2()) {
+  const taken = [];
+  for (const name of tryList(parent)) {
+    const dir = join5(parent, name);
+    if (!dirName.test(name) || dir === own || !isPrivate(dir) || !await isOver(files(dir).owner)) continue;
+    if (await lock(dir)) taken.push(readLeftover(dir));
+  }
+  return taken;
+}
+function readLeftover(dir) {
+  const saved = asRecord(tryParseJson(tryRead(files(dir).command)));
+  const env = Object.entries(asRecord(saved["env"])).map(([name, value]) => [name, asText(value)]);
+  return { dir, env: Object.fromEntries(env), nodes: asText(saved["nodes"]) };
+}
+var longestEnd = 3e4;
+async function waitForEnd2(dir, deadline2 = longestEnd) {
+  const until = Date.now() + deadline2;
+  while (existsSync2(dir) && Date.now() < until && !await isOver(files(dir).owner)) await sleep(50);
+}
+async function removeLeftover({ dir }) {
+  await removeRunDir(dir);
+}
+function isPrivate(dir) {
+  try {
+    const stats = lstatSync2(dir);
+    return stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 63) === 0;
+  } catch {
+    return false;
+  }
+}
+async function isOver(path) {
+  const owner = readOwner(path);
+  return owner !== void 0 && await hasEnded(owner);
+}
+async function lock(dir) {
+  const numbers = tryList(dir).flatMap((name) => lockName.exec(name)?.[1] ?? []);
+  const last = Math.max(0, ...numbers.map(Number));
+  if (last > 0 && !await isOver(join5(dir, `undo-${last}`))) return false;
+  const draft = join5(dir, `draft-${process.pid}`);
+  try {
+    await writeProcess(draft);
+    linkSync(draft, join5(dir, `undo-${last + 1}`));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync3(draft, { force: true });
+  }
+}
+function describeLeftover({ dir }) {
+  return `A command was killed and left ${basename5(dir)} in ${tmpdir2()}: removing what it left here and on its nodes.`;
+}
+
+// src/cli/output.ts
+var plainOutput = {
+  print: (line) => process.stdout.write(`${forStream(line, process.stdout)}
+`),
+  onDrain: (listener) => process.stdout.once("drain", listener)
+};
+function forStream(text, { isTTY }) {
+  return isTTY === true ? safeLine(text) : text;
+}
+function printError(line, output) {
+  if (output.update && process.stderr.isTTY) return output.print(line);
+  printNotice(line);
+  return true;
+}
+function printNotice(text) {
+  process.stderr.write(`${forStream(text, process.stderr)}
+`);
+}
+function watchOutput() {
+  const closed = new AbortController();
+  const close = (error) => {
+    if (closed.signal.aborted) return;
+    closed.abort();
+    if (asRecord(error)["code"] !== "EPIPE")
+      console.error(`multiarch-build: the output cannot be written: ${error.message}`);
+  };
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", close);
+  return closed.signal;
+}
+var sequences = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)/g;
+function safeLine(line) {
+  const text = line.replace(sequences, (sequence) => /^\x1b\[[\d;]*m$/.test(sequence) ? sequence : "").replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g, "");
+  return text.includes("\x1B") ? `${text}\x1B[0m` : text;
+}
+
+// src/cli/signals.ts
+import { constants as constants3 } from "node:os";
+var names = ["SIGINT", "SIGTERM", "SIGHUP"];
+var Signals = class {
+  #first;
+  #listeners = /* @__PURE__ */ new Set();
+  #receive = (name) => {
+    this.#first ??= name;
+    for (const listener of this.#listeners) listener(name === "SIGINT" ? name : "SIGTERM");
+  };
+  constructor() {
+    for (const name of names) process.on(name, this.#receive);
+  }
+  /** What a shell reports for a program that the first signal ended; undefined without a signal. */
+  exitCode() {
+    return this.#first === void 0 ? void 0 : 128 + constants3.signals[this.#first];
+  }
+  /** @returns a function that removes the listener */
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  close() {
+    for (const name of names) process.off(name, this.#receive);
+  }
+};
+
+// src/cli/ssh.ts
+import { existsSync as existsSync3 } from "node:fs";
+import { userInfo } from "node:os";
+var deadline = 1e4;
+var mostHosts = 32;
+async function readSshSettings(inputs, env) {
+  const nodes = inputs["nodes"] ?? "";
+  const names2 = [...nodes.matchAll(/ssh:\/\/(?:[^@\s/]*@)?(\[[^\]]+\]|[^\s:/,]+)/g)].map(([, host = ""]) => host);
+  const hosts = await resolveHosts(names2.map((name) => name.replace(/^\[|\]$/g, "")));
+  if (hosts.size === 0) return {};
+  const config = inputs["ssh-config"] ?? "";
+  const blocks = [...hosts].map(([name, options]) => [
+    `Host ${name}`,
+    ...config === "" ? formatHost(options) : [],
+    ...inputs["ssh-private-key"] === void 0 ? formatKeys(name, options, env) : []
+  ]);
+  return {
+    "ssh-config": [config, ...blocks.map((lines) => lines.join("\n  "))].join("\n"),
+    "ssh-known-hosts": inputs["ssh-known-hosts"] ?? await findKnownHosts(hosts)
+  };
+}
+async function resolveHosts(names2) {
+  const hosts = /* @__PURE__ */ new Map();
+  const pending = [...names2];
+  for (let name = pending.shift(); name !== void 0 && hosts.size < mostHosts; name = pending.shift()) {
+    if (hosts.has(name)) continue;
+    const options = await readHost(name);
+    hosts.set(name, options);
+    const jumps = first(options, "proxyjump").split(",");
+    pending.push(...jumps.map((jump) => jump.replace(/^ssh:\/\//, "").replace(/^.*@|:\d+$/g, "")).filter(isName));
+  }
+  return hosts;
+}
+function isName(host) {
+  return host !== "" && host !== "none";
+}
+async function readHost(name) {
+  const { code, stdout, stderr } = await exec("ssh", ["-G", "--", name], { deadline });
+  if (code !== 0) throw new UsageError(`ssh does not accept the host ${name}: ${stderr.trim()}`);
+  const options = /* @__PURE__ */ new Map();
+  for (const line of stdout.split("\n")) {
+    const [key = "", ...words] = line.split(" ");
+    options.set(key, [...options.get(key) ?? [], words.join(" ")]);
+  }
+  const command = first(options, "proxycommand");
+  if (isName(command))
+    throw new UsageError(`${name} has a ProxyCommand in the SSH configuration, which builds cannot use: use ProxyJump`);
+  return options;
+}
+function first(options, name) {
+  return options.get(name)?.[0] ?? "";
+}
+var settings = {
+  HostName: "hostname",
+  User: "user",
+  Port: "port",
+  HostKeyAlias: "hostkeyalias",
+  ProxyJump: "proxyjump",
+  CertificateFile: "certificatefile"
+};
+function formatHost(options) {
+  return Object.entries(settings).map(([option, key]) => [option, expandHome(first(options, key))]).filter(([, value = ""]) => isName(value)).map(([option, value]) => `${option} ${value}`);
+}
+function formatKeys(name, options, env) {
+  const files2 = (options.get("identityfile") ?? []).map((path) => expandTokens(expandHome(path), name, options));
+  const agent = first(options, "identityagent");
+  const socket = agent.startsWith("$") ? env[agent.replace(/[${}]/g, "")] ?? "" : expandHome(agent);
+  return [
+    // Of a key that only the agent or a token holds, there is only the public half.
+    ...files2.filter((path) => existsSync3(path) || existsSync3(`${path}.pub`)).map((path) => `IdentityFile ${path}`),
+    ...first(options, "identitiesonly") === "yes" ? ["IdentitiesOnly yes"] : [],
+    ...["", "SSH_AUTH_SOCK"].includes(socket) ? [] : [`IdentityAgent ${expandTokens(socket, name, options)}`]
+  ];
+}
+function expandTokens(path, name, options) {
+  const values = {
+    "%": "%",
+    d: homeDir(),
+    h: first(options, "hostname"),
+    n: name,
+    p: first(options, "port"),
+    r: first(options, "user"),
+    u: userInfo().username
+  };
+  return path.replace(/%([%dhnpru])/g, (token, letter) => values[letter] ?? token);
+}
+function expandHome(path) {
+  return path.replace(/^~(?=\/)/, homeDir());
+}
+async function findKnownHosts(hosts) {
+  const lines = /* @__PURE__ */ new Set();
+  for (const [name, options] of hosts) {
+    const files2 = [...options.get("userknownhostsfile") ?? [], ...options.get("globalknownhostsfile") ?? []];
+    const [alias, address, port] = [
+      first(options, "hostkeyalias"),
+      first(options, "hostname") || name,
+      first(options, "port")
+    ];
+    const entry = alias !== "" ? alias : port === "22" ? address : `[${address}]:${port}`;
+    for (const file of files2.flatMap((list) => list.split(" ")).map(expandHome).filter(existsSync3)) {
+      const { stdout } = await exec("ssh-keygen", ["-F", entry, "-f", file], { deadline });
+      for (const line of stdout.split("\n")) if (line !== "" && !line.startsWith("#")) lines.add(line);
+    }
+  }
+  return [...lines].join("\n");
+}
+
+// src/cli/steps.ts
+import { readFileSync as readFileSync3 } from "node:fs";
+import { dirname as dirname3, join as join7 } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// src/lib/format.ts
+function formatBytes(size) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const format = (step2) => {
+    const value = size / 1e3 ** step2;
+    return step2 === 0 || value >= 9.95 ? String(Math.round(value)) : value.toFixed(1);
+  };
+  const step = units.findIndex((_, index) => size < 999.5 * 1e3 ** index);
+  return step === -1 ? `${format(units.length - 1)} TB` : `${format(step)} ${units[step] ?? ""}`;
+}
+function formatDuration(ms) {
+  if (Math.round(ms / 100) < 600) return `${(ms / 1e3).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1e3);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+// src/cli/frame.ts
+var needed = { rate: 90, cached: 70, node: 50 };
+var smallest = { columns: 24, rows: 4 };
+var lowestRate = 1e3;
+function renderFrame(targets, size, paint = (line) => line) {
+  const { columns, rows } = size;
+  if (columns < smallest.columns || rows < smallest.rows) return [];
+  const most = rows - 2;
+  const shown = targets.length <= most ? targets : mostInteresting(targets, most - 1);
+  const widths = { label: widest(targets, "label"), node: widest(targets, "node") };
+  const lines = shown.map((target) => paint(fit(renderTarget(target, columns, widths), columns - 1), target.state));
+  const others = targets.length - shown.length;
+  return others === 0 ? lines : [...lines, fit(`\u2026 and ${others} more`, columns - 1)];
+}
+var order = ["failed", "running", "done"];
+function mostInteresting(targets, most) {
+  const sorted = [...targets].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+  const chosen = new Set(sorted.slice(0, most));
+  return targets.filter((target) => chosen.has(target));
+}
+function widest(targets, key) {
+  return Math.max(...targets.map((target) => displayWidth(printable(target[key]))));
+}
+function renderTarget(target, columns, widths) {
+  const { state, step, took, cached, total, rate, node, label } = target;
+  const right = [
+    formatDuration(took).padStart(columns >= needed.node ? 11 : 8),
+    ...columns >= needed.cached ? [(total === 0 ? "" : `${cached}/${total} cached`).padStart(13)] : [],
+    ...columns >= needed.rate ? [(rate < lowestRate ? "" : `\u2191 ${formatBytes(rate)}/s`).padStart(11)] : []
+  ].join("  ");
+  const left = [
+    pad(printable(label), widths.label),
+    ...columns >= needed.node ? [pad(printable(node), widths.node)] : []
+  ];
+  const space = columns - 1 - displayWidth(left.join("  ")) - displayWidth(right) - 4;
+  const what = state === "running" ? printable(step) : state;
+  return [...left, pad(fit(what, Math.max(0, space)), Math.max(0, space)), right].join("  ");
+}
+function printable(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
+}
+function pad(text, width) {
+  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
+}
+function fit(text, columns) {
+  if (displayWidth(text) <= columns) return text;
+  let [kept, width] = ["", 0];
+  for (const character of text) {
+    width += displayWidth(character);
+    if (width > columns - 1) break;
+    kept += character;
+  }
+  return columns > 0 ? `${kept}\u2026` : "";
+}
+var wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
+function displayWidth(text) {
+  let width = 0;
+  for (const character of text) width += new RegExp("\\p{M}", "u").test(character) ? 0 : isWide(character) ? 2 : 1;
+  return width;
+}
+function isWide(character) {
+  return wide.test(character) || new RegExp("\\p{Emoji_Presentation}", "u").test(character);
+}
+
+// src/cli/screen.ts
+var interval = 100;
+var mostPending = 500;
+function canShowView(stream, env) {
+  const isSet = (name) => !["", void 0, "false", "0"].includes(env[name]);
+  return stream.isTTY === true && !isSet("CI") && env["TERM"] !== "dumb" && env["BUILDKIT_PROGRESS"] !== "plain";
+}
+var colors = { running: "", done: "\x1B[32m", failed: "\x1B[31m" };
+var Screen = class {
+  #terminal;
+  #isColored;
+  #targets = /* @__PURE__ */ new Map();
+  #pending = [];
+  #timer;
+  /** The lines of the view as they were drawn, without colors. */
+  #drawn = [];
+  #isOver = false;
+  constructor(terminal, env) {
+    this.#terminal = terminal;
+    this.#isColored = (env["NO_COLOR"] ?? "") === "";
+    this.#timer = setInterval(() => this.#draw(), interval);
+  }
+  /** Adds a line to the log. @returns false if the terminal cannot take more for now */
+  print(line) {
+    this.#pending.push(line);
+    return this.#pending.length < mostPending || this.#draw();
+  }
+  /** Calls back when the terminal can take more. */
+  onDrain(listener) {
+    this.#terminal.once("drain", listener);
+  }
+  update(states2, now = performance.now()) {
+    for (const state of states2) {
+      const before = this.#targets.get(state.id);
+      const seconds = before ? (now - before.at) / 1e3 : 0;
+      const current = before && seconds > 0 ? Math.max(0, (state.sent - before.sent) / seconds) : 0;
+      const rate = state.state === "running" ? ((before?.rate ?? 0) + current) / 2 : 0;
+      this.#targets.set(state.id, { ...state, rate, at: now });
+    }
+  }
+  /** Removes the view; what was printed stays. */
+  close() {
+    clearInterval(this.#timer);
+    this.#isOver = true;
+    this.#draw();
+  }
+  #draw() {
+    const log = this.#pending.splice(0).map((line) => `${safeLine(line)}
+`);
+    const frame = this.#isOver ? [] : this.#frame();
+    if (log.length + frame.length + this.#drawn.length === 0) return true;
+    const text = `${eraseLines(this.#drawn, this.#terminal)}${log.join("")}${frame.map((line) => `${line}
+`).join("")}`;
+    this.#drawn = frame.map((line) => line.replace(colorSequences, ""));
+    return this.#terminal.write(text);
+  }
+  #frame() {
+    const now = performance.now();
+    const targets = [...this.#targets.values()].map(
+      (target) => target.state === "running" ? { ...target, took: target.took + now - target.at } : target
+    );
+    const paint = (line, state) => this.#isColored && colors[state] !== "" ? `${colors[state]}${line}\x1B[0m` : line;
+    return renderFrame(targets, this.#terminal, paint);
+  }
+};
+var colorSequences = /\x1b\[[\d;]*m/g;
+function eraseLines(drawn, { columns }) {
+  const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / Math.max(1, columns))), 0);
+  return rows === 0 ? "" : `\r\x1B[${rows}A\x1B[J`;
+}
+
+// src/cli/step.ts
+import { spawn as spawn3 } from "node:child_process";
+import { once } from "node:events";
+import { join as join6 } from "node:path";
+import { createInterface } from "node:readline";
+async function runStep(request) {
+  const { program: program2, dir, env, masks, output, signals, closed, isPost = false } = request;
+  const files2 = ["OUTPUT", "STATE", "STEP_SUMMARY", "ENV", "PATH"].map(
+    (name) => [`GITHUB_${name}`, join6(dir, name)]
+  );
+  for (const [name, path] of files2) if (!isPost || name !== "GITHUB_STATE") writePrivate(path, "");
+  const child = spawn3(process.execPath, [program2], {
+    env: { ...env, ...Object.fromEntries(files2) },
+    stdio: output.update ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
+    detached: true
+  });
+  const unlisten = signals.listen((signal) => void child.kill(signal));
+  const cancel = () => void child.kill("SIGINT");
+  if (!isPost) onAbort(closed, cancel);
+  child.on("message", (message) => output.update?.(parseStates(message, masks)));
+  const showDebug = env["RUNNER_DEBUG"] === "1";
+  const print = (line, isError) => {
+    const shown = formatLine(line, masks, showDebug);
+    if (shown === void 0 || closed.aborted) return true;
+    return isError || line.startsWith("::error") ? printError(shown, output) : output.print(shown);
+  };
+  const printed = [child.stdout, child.stderr].flatMap(
+    (stream) => stream ? [printLines(stream, (line) => print(line, stream === child.stderr), { output, closed })] : []
+  );
+  const [[code]] = await Promise.all([once(child, "exit"), ...printed]);
+  unlisten();
+  closed.removeEventListener("abort", cancel);
+  return code ?? 1;
+}
+function onAbort(signal, listener) {
+  if (signal.aborted) listener();
+  else signal.addEventListener("abort", listener, { once: true });
+}
+async function printLines(stream, print, { output, closed }) {
+  const lines = createInterface({ input: stream, crlfDelay: Infinity });
+  lines.on("line", (line) => {
+    if (print(line)) return;
+    lines.pause();
+    output.onDrain(() => lines.resume());
+  });
+  const resume = () => void lines.resume();
+  onAbort(closed, resume);
+  await once(lines, "close");
+  closed.removeEventListener("abort", resume);
+}
+var states = ["running", "done", "failed"];
+function parseStates(message, masks) {
+  return asList(asRecord(message)["targets"]).map(asRecord).map((target) => {
+    const text = (name) => mask(asText(target[name]), masks);
+    const number = (name) => Number(target[name]) || 0;
+    const state = states.find((one) => one === target["state"]) ?? "running";
+    const names2 = { id: text("id"), label: text("label"), node: text("node"), step: text("step") };
+    const [took, cached, total, sent] = [number("took"), number("cached"), number("total"), number("sent")];
+    return { ...names2, state, took, cached, total, sent };
+  });
+}
+var labels = { error: "error: ", warning: "warning: ", notice: "note: ", group: "" };
+function formatLine(line, masks, showDebug = false) {
+  const [, command, data = ""] = /^::([a-z-]+)(?: [^:]*)?::(.*)$/s.exec(line) ?? [];
+  if (command === void 0) return mask(line, masks);
+  const text = data.replaceAll("%0D", "").replaceAll("%0A", "\n").replaceAll("%25", "%");
+  if (command === "add-mask") {
+    for (const part of text.split("\n").filter((secret) => secret.trim().length > 2)) masks.add(part);
+    return void 0;
+  }
+  if (command === "debug") return showDebug ? mask(`debug: ${text}`, masks) : void 0;
+  const label = labels[command];
+  return label === void 0 ? void 0 : mask(`${label}${text}`, masks);
+}
+function mask(text, masks) {
+  return [...masks].reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
+}
+function readPairs(text) {
+  const pairs = {};
+  for (const [, name = "", , value = ""] of text.matchAll(/^([^\n=]+?)<<(\S+)\n(?:(.*?)\n)?\2$/gms)) pairs[name] = value;
+  return pairs;
+}
+
+// src/cli/steps.ts
+async function runSteps(request) {
+  const { dir, env } = request;
+  const end = startGuard([process.execPath, bundle("cli"), undoArgument, dir], env);
+  return await runGuarded(request).finally(end);
+}
+async function undoKilled(dir, env) {
+  const signals = new Signals();
+  await waitForEnd2(dir);
+  await undoLeftovers("", env, { masks: /* @__PURE__ */ new Set(), closed: watchOutput(), signals });
+  signals.close();
+}
+async function runGuarded({ entry, dir, env, signals }) {
+  const common = { masks: /* @__PURE__ */ new Set(), closed: watchOutput(), signals };
+  await undoLeftovers(dir, env, common);
+  const cancelled = signals.exitCode();
+  if (cancelled !== void 0) return cancelled;
+  const view = entry === "main" && canShowView(process.stdout, env) ? new Screen(process.stdout, env) : void 0;
+  const request = { ...common, dir, program: bundle(entry), env, output: view ?? plainOutput };
+  const code = await runStep(request).finally(() => view?.close());
+  if (entry === "main") await runPost(dir, env, common);
+  return signals.exitCode() ?? code;
+}
+function bundle(name) {
+  return join7(dirname3(dirname3(fileURLToPath(import.meta.url))), name, "index.js");
+}
+async function runPost(dir, env, common) {
+  const pairs = Object.entries(readPairs(readFileSync3(join7(dir, "STATE"), "utf8")));
+  if (pairs.length === 0) return;
+  const state = Object.fromEntries(pairs.map(([name, value]) => [`STATE_${name}`, value]));
+  const program2 = bundle("post");
+  await runStep({ ...common, dir, program: program2, env: { ...env, ...state }, output: plainOutput, isPost: true });
+}
+async function undoLeftovers(own, env, common) {
+  try {
+    for (const leftover of await takeLeftovers(own))
+      if (common.signals.exitCode() === void 0) await undoLeftover(leftover, env, common);
+  } catch (error) {
+    plainOutput.print(`warning: What killed commands left was not removed: ${errorMessage(error)}`);
+  }
+}
+async function undoLeftover(leftover, env, common) {
+  plainOutput.print(describeLeftover(leftover));
+  const { dir, nodes } = leftover;
+  const key = env[secretVariable("ssh-private-key")] ?? "";
+  const values = { nodes, ...key !== "" && { "ssh-private-key": key } };
+  const inputs = inputVariables({ ...values, ...await readSshSettings(values, env).catch(() => ({})) });
+  await runPost(dir, { ...withoutPlatform(env), ...leftover.env, ...inputs }, common);
+  await removeLeftover(leftover);
+}
+
+// src/cli/workflow.ts
+import { resolve as resolve2 } from "node:path";
+var expression = /\$\{\{\s*(.*?)\s*\}\}/g;
+async function readWorkflow(source, action, { cwd, env, facts }) {
+  const [, file = "", job] = /^(.*?)(?::([\w-]+))?$/s.exec(source) ?? [];
+  const jobs = asRecord(asRecord(await readYaml(resolve2(cwd, file)))["jobs"]);
+  if (job !== void 0 && !Object.hasOwn(jobs, job))
+    throw new UsageError(`${file} has no job \`${job}\`; it has ${Object.keys(jobs).join(", ") || "none"}`);
+  const steps = Object.entries(jobs).filter(([name]) => job === void 0 || name === job).flatMap(([, definition]) => asList(asRecord(definition)["steps"]).map(asRecord)).filter((step2) => usesAction(asText(step2["uses"]), action));
+  const [step] = steps;
+  if (!step) throw new UsageError(`${source} has no step that uses multiarch-build${action}`);
+  if (steps.length > 1)
+    throw new UsageError(`${source} has ${steps.length} such steps: name the job as in \`FILE:JOB\``);
+  const [values, skipped] = [{}, {}];
+  for (const [name, value] of Object.entries(asRecord(step["with"]))) {
+    const text = await formatValue(value);
+    const missing = [...text.matchAll(expression)].filter(([, path = ""]) => evaluate(path, env, facts) === void 0);
+    if (missing.length > 0) skipped[name] = missing.map(([whole]) => whole).join(" ");
+    else values[name] = text.replace(expression, (_, path) => evaluate(path, env, facts) ?? "");
+  }
+  return { values, skipped };
+}
+var harmless = ["github-token", "username", "password", "registry-auth", "registries"];
+function checkStep({ values, skipped }, entry, given) {
+  const known = Object.values(commands).flatMap((command) => command.entry === entry ? command.inputs : []);
+  for (const name of Object.keys({ ...values, ...skipped }))
+    if (!known.includes(name))
+      throw new UsageError(`\`${name}\` in the workflow is not an input of the action${didYouMean(name, known)}`);
+  const missing = Object.keys(skipped).filter((name) => given[name] === void 0 && !harmless.includes(name));
+  if (entry === "cleanup" && missing.length > 0)
+    throw new UsageError(
+      `\`${missing.join("`, `")}\` in the workflow cannot be evaluated here, and a cleanup without it could delete more: give ${missing.map((name) => `\`--${name}\``).join(" and ")}`
+    );
+}
+function checkDefaults(skipped, file, given) {
+  const problems = Object.entries(skipped).filter(([name]) => given[name] === void 0 && file[name] !== void 0).map(([name, expressions]) => {
+    const way = secretInputs.includes(name) ? `set ${secretVariable(name)}` : `give \`--${name}\``;
+    return `\`${name}\` in the workflow cannot be evaluated here (${expressions}), and the default in your file does not replace it: ${way}`;
+  });
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+}
+function usesAction(uses, action) {
+  const [path = ""] = uses.split("@");
+  return path.endsWith(`/multiarch-build${action}`) || path === `.${action || "/"}`;
+}
+function evaluate(path, env, facts) {
+  const [, context = "", name = ""] = /^(\w+)\.(\w+)$/.exec(path) ?? [];
+  if (context === "github") return facts[name];
+  return ["secrets", "vars", "env"].includes(context) ? env[name] : void 0;
+}
+
+// src/cli/run.ts
+var usageCode = 2;
+async function runCommandLine(args, env, cwd) {
+  const [first2 = "", dir = ""] = args;
+  if (first2 === undoArgument) {
+    await undoKilled(dir, env);
+    return 0;
+  }
+  try {
+    const invocation = parseArguments(args);
+    return printText(invocation, args[1]) ?? await runCommand(invocation, env, cwd);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const problems = errorMessage(error).split("\n").join("\n  ");
+    const advice = Object.hasOwn(commands, first2) ? `Run \`multiarch-build ${first2} --help\` for its options.` : "Run `multiarch-build --help` for a list of commands.";
+    printNotice(`multiarch-build: ${problems}
+${advice}`);
+    return usageCode;
+  }
+}
+function printText({ command, own }, argument = "") {
+  const isCommand = Object.hasOwn(commands, command);
+  if (isCommand && own["help"] === void 0) return void 0;
+  const texts2 = {
+    completion: () => ["--help", "-h"].includes(argument) ? helpText() : completionScript(argument),
+    version: readVersion
+  };
+  const text = Object.hasOwn(texts2, command) ? texts2[command]?.() : helpText(isCommand ? command : void 0);
+  if (text === void 0) throw new UsageError("write `completion bash`, `completion zsh` or `completion fish`");
+  console.log(text);
+  return 0;
+}
+function readVersion() {
+  const path = join8(dirname4(fileURLToPath2(import.meta.url)), "../../package.json");
+  return asText(asRecord(JSON.parse(readFileSync4(path, "utf8")))["version"]);
+}
+async function runCommand(invocation, env, cwd) {
+  const { command, own } = invocation;
+  const { entry, fixed } = definitionOf(command);
+  const checkout = await readCheckout(cwd);
+  const values = { ...await collectValues(invocation, checkout, env, cwd), ...fixed };
+  checkTags(command, values);
+  const signals = new Signals();
+  const dir = mkdtempSync(join8(tmpdir3(), "mab-"));
+  try {
+    const isCheck = command === "nodes";
+    if (isCheck) writePrivate(join8(dir, "Dockerfile"), "FROM scratch\n");
+    const base = stepEnvironment(env, dir, {
+      checkout,
+      cwd: isCheck ? dir : cwd,
+      trusted: own["trusted"] === "true",
+      forRemote: entry === "cleanup"
+    });
+    await recordCommand({ dir, env: base, nodes: values["nodes"] ?? "" });
+    return await runSteps({ entry, dir, env: { ...base, ...inputVariables(values) }, signals });
+  } finally {
+    removeDir(dir);
+    signals.close();
+  }
+}
+function definitionOf(command) {
+  const definition = commands[command];
+  if (!definition) throw new Error(`no command ${command}`);
+  return definition;
+}
+async function collectValues({ command, values, own }, checkout, env, cwd) {
+  const { inputs, entry } = definitionOf(command);
+  const file = await readConfigFile(own["config"], cwd, entry);
+  const given = { ...readSecrets(env), ...values };
+  const workflow = own["workflow"] === void 0 ? {} : await readStep(own["workflow"], entry, { checkout, env, cwd, given, file });
+  const all = {
+    ...entry === "main" && { context: ".", cache: "registry" },
+    ...file,
+    ...workflow,
+    ...given
+  };
+  const known = Object.fromEntries(
+    Object.entries(all).filter(([name]) => inputs.includes(name))
+  );
+  return entry === "main" ? { ...known, ...await readSshSettings(known, env) } : known;
+}
+function readSecrets(env) {
+  return Object.fromEntries(
+    secretInputs.flatMap((name) => {
+      const value = env[secretVariable(name)] ?? "";
+      return value === "" ? [] : [[name, value]];
+    })
+  );
+}
+async function readStep(source, entry, { checkout, env, cwd, given, file }) {
+  const { branch, sha, url } = checkout;
+  const repository = url === "" ? void 0 : new URL(url).pathname.slice(1);
+  const facts = { repository, sha: sha === "" ? void 0 : sha, ref: `refs/heads/${branch}`, ref_name: branch };
+  const read = await readWorkflow(source, entry === "main" ? "" : `/${entry}`, { cwd, env, facts });
+  checkStep(read, entry, given);
+  checkDefaults(read.skipped, file, given);
+  for (const [name, expressions] of Object.entries(read.skipped))
+    if (given[name] === void 0)
+      printNotice(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`);
+  return read.values;
+}
+function explainSkipped(expressions) {
+  const names2 = [...expressions.matchAll(/\b(?:secrets|vars|env)\.(\w+)/g)].map(([, name = ""]) => name);
+  if (names2.length > 0) return `to use it, set ${names2.join(" and ")} in the environment`;
+  const [, fact] = /^\$\{\{\s*github\.(repository|sha)\s*\}\}$/.exec(expressions) ?? [];
+  if (fact === void 0) return `only the CI platform can evaluate ${expressions}`;
+  return fact === "sha" ? `the working directory has no Git commit for ${expressions}` : `the working directory has no Git remote \`origin\` with a web address for ${expressions}`;
+}
+function checkTags(command, values) {
+  const pushes = ["", "true"].includes(values["push"] ?? "");
+  const isNamed = ["tags", "load", "outputs", "call", "partial"].some((name) => (values[name] ?? "") !== "");
+  if ((command === "build" || command === "plan") && pushes && !isNamed)
+    throw new UsageError("`--tags` is needed, such as `--tags test`, or `--push false`");
+}
+
+// src/cli.ts
+process.exitCode = await runCommandLine(process.argv.slice(2), process.env, process.cwd());

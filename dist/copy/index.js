@@ -1,10 +1,2670 @@
-import{createRequire as e}from"module";import*as t from"./http-client.mjs";var r,n,i,s,a,o,l,c,u={7142:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(9741),i=r(1259),s=r(5197),a=r(5305),o=r(1963),l=r(8444),c=r(2243),u=r(9826),d=r(3757),f=r(6464);let e=performance.now(),h=new a._,p=new d.d,copy=async()=>{h.mask((0,i.F)(h.env));let t=await (0,n.H)(h.env,h.event);p.isDry=t.dryRun;let{ports:r,dir:a}=await (0,u.zr)(h.signal,(0,s.t)(h,t,p));try{if(t.dryRun)await (0,o.HN)(await (0,f.H)(t,r));else{let n=(0,f.L)(t,r);(0,o.kR)("copy"),await (0,o.KJ)(await n,performance.now()-e)}}finally{(0,c.M1)(a)}};await h.run(()=>(0,l.Q)(h,{action:"copy",record:p},copy)),t()}catch(e){t(e)}},1)},5095:(e,t,r)=>{r.d(t,{Du:()=>createGithubRequest,E1:()=>GithubError,YR:()=>isVersionNotFound,bg:()=>createPlatformRequest,dB:()=>firstAllowed});var n=r(7268),i=r(1931),s=r(8453);let GithubError=class GithubError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="GithubError",this.status=e}};function isVersionNotFound(e){return(0,n.c4)(e)&&/version not found/i.test(e.message)}function createGithubRequest(e){return createRequest(async()=>{let[{Octokit:t},n]=await Promise.all([Promise.all([r.e(439),r.e(267)]).then(r.bind(r,1267)),loadPlugins()]);return new(t.plugin(...n))({...clientOptions(e),auth:e.token})})}function createPlatformRequest(e){return createRequest(async()=>{let[{getOctokit:t},n]=await Promise.all([Promise.all([r.e(752),r.e(439),r.e(722)]).then(r.bind(r,722)),loadPlugins()]);return t(e.token,clientOptions(e),...n)})}function firstAllowed(e){let t=0;return async(r,n)=>{let i=new GithubError(401,"there is no token for this server");for(let[s,a]of e.entries())if(!(s<t))try{let e=await a(r,n);return t=s,e}catch(e){if(!isDenied(e))throw e;i=s===t?e:i}throw i}}function isDenied(e){if(!(e instanceof GithubError)||/rate limit/i.test(e.message))return!1;let{status:t}=e;return 401===t||403===t||(0,n.c4)(e)&&!isVersionNotFound(e)}function createRequest(e){let t;return async(r,n)=>{t??=e();let{request:i}=await t;try{let{data:e,headers:t}=await i(r,{...n});return{data:e,link:t.link??""}}catch(e){throw toGithubError(e)}}}async function loadPlugins(){let[{retry:e},{throttling:t}]=await Promise.all([Promise.all([r.e(251),r.e(735)]).then(r.bind(r,9735)),Promise.all([r.e(251),r.e(856)]).then(r.bind(r,6856))]);return[e,t]}function clientOptions({apiUrl:e,fetch:t,log:r,onWait:n,until:s}){let onRateLimit=(e,{method:t,url:r},i,a)=>(n(`GitHub limits the rate of requests: ${t} ${r} must wait for ${e} s`),a<5&&Date.now()+1e3*e<s),mute=()=>void 0;return{baseUrl:e,userAgent:"multiarch-build",log:{debug:mute,info:mute,warn:r,error:r},request:{fetch:withTimeouts((0,i.oJ)(t,0x1000000),s)},retry:{doNotRetry:[400,401,403,404,410,422,429,451]},throttle:{onRateLimit,onSecondaryRateLimit:onRateLimit}}}function withTimeouts(e,t){return(r,n)=>e(r,{...n,signal:AbortSignal.timeout(Math.max(1,Math.min(3e4,t-Date.now())))})}function toGithubError(e){if(!(e instanceof Error)||!("status"in e)||"number"!=typeof e.status||!("response"in e))return e;let t=(0,s.e1)((0,s.qY)((0,s.qY)(e.response).data).message);return new GithubError(e.status,t||e.message,e)}},6068:(e,t,r)=>{function detectPlatform({serverUrl:e,apiUrl:t}){return"https://github.com"===e?"github.com":/\/api\/v1\/*$/.test(t)?"forgejo":/\/api\/v3\/*$/.test(t)?"enterprise-server":/^https:\/\/[^/]+\.ghe\.com$/.test(e)?"ghe.com":"unknown"}function defaultApiUrl(e){return"https://github.com"===e?"https://api.github.com":`${e}/api/v3`}function acceptsJobToken({serverUrl:e,apiUrl:t},r){let originOf=e=>URL.canParse(e)?new URL(e).origin:void 0,n=originOf(r);return void 0!==n&&[e,t].map(originOf).includes(n)}function isForgejoRunner(e){return"true"===e.FORGEJO_ACTIONS||"true"===e.GITEA_ACTIONS}function passesParentInputs(e){return isForgejoRunner(e)||"true"===e.ACT}r.d(t,{Cr:()=>acceptsJobToken,du:()=>isForgejoRunner,li:()=>detectPlatform,n5:()=>passesParentInputs,zq:()=>defaultApiUrl})},1793:(e,t,r)=>{r.d(t,{XC:()=>createRunStatusFetcher,_G:()=>parseRunId});var n=r(7268),i=r(8453),s=r(5095);function createRunStatusFetcher(e,t){let[r="",i=""]=t.split("/");return async t=>{try{return parseRun((await e("GET /repos/{owner}/{repo}/actions/runs/{id}",{owner:r,repo:i,id:t})).data)}catch(e){if((0,n.c4)(e))return"unknown";if(isDenied(e))return 401===e.status?"rejected":"denied";throw e}}}function isDenied(e){return e instanceof s.E1&&(401===e.status||403===e.status)&&!/rate limit/i.test(e.message)}let a=["completed","success","failure","cancelled","skipped"],o=["created_at","started_at","created"],l=["updated_at","completed_at","updated"];function parseRun(e){let t=(0,i.qY)(e),timeOf=e=>Date.parse(e.map(e=>(0,i.e1)(t[e])).find(e=>""!==e)??""),[r,n]=[timeOf(o),timeOf(l)],s=a.includes((0,i.e1)(t.status))&&!Number.isNaN(n);return{completed:s,endedAt:s?n:1/0,createdAt:Number.isNaN(r)?1/0:r}}function parseRunId(e){return/^pr-(\d+)(?:-|$)/.exec(e)?.[1]??/^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(e)?.[1]}},9711:(e,t,r)=>{r.d(t,{O:()=>wordingOf});var n=r(8561);let i="`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",s={pathNotFound:{ci:"; does a step with `actions/checkout` run before this one?",commandLine:""},noDockerfile:{ci:"Check `file` and `context`; a step with `actions/checkout` must run before this one.",commandLine:"Check the directory of the build context, and `--file`."},afterwards:{ci:"The post step deletes",commandLine:"When the command ends, it deletes"},runDirectory:{ci:"on this runner the run's private directory, with agent, connections and logins",commandLine:"on this machine the private directory of the command, with connections and logins"},cancelled:{ci:"Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",commandLine:"Stopped by a signal, as of Ctrl-C"},cancelledHint:{ci:"The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",commandLine:"What this run created is removed now. Run the command again to build."},unknownHost:{ci:`has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${i} on the node itself; then store the lines in a variable and pass it here`,commandLine:`has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${i} on the node itself`}};function wordingOf(e,t={}){return s[e][(0,n.N)()?"commandLine":"ci"].replace(/\{(\w+)\}/g,(e,r)=>t[r]??e)}},9741:(e,t,r)=>{r.d(t,{H:()=>readCopyInputs});var n=r(1094),i=r(6728),s=r(9310),a=r(1173),o=r(3760),l=r(8425),c=r(6068),u=r(4231),d=r(1308);r(6760);var f=r(3344);let h="secrets are empty if their name is misspelled, and in runs for forks";var p=r(8453);async function parseYaml(e,t,n){let{FAILSAFE_SCHEMA:i,load:s,YAMLException:a}=await r.e(243).then(r.bind(r,3243));try{return s(t,{schema:i})}catch(l){let{reason:r,mark:i}=l instanceof a?l:{reason:"it cannot be parsed"},s=i?t.split(/\r\n|\r|\n/)[i.line]??"":"",o=i?` in line ${i.line+1}`:"";n({input:e,...""!==s.trim()&&{given:(0,u.ml)(s)},expected:`is not valid YAML${o}: ${(0,u.ml)(r)}`});return}}async function parseYamlList(e,{input:t,expected:r,given:n},i){let s=await parseYaml(t,e,i),o=Array.isArray(s);return(0,a.WE)((0,a.qC)(i,t),n,[[void 0!==s&&!o,r]]),o?s:void 0}async function parseYamlMap(e,{input:t,expected:r},n){let i=await parseYaml(t,e,n),s=(0,p.u4)(i);return(0,a.WE)((0,a.qC)(n,t),e,[[void 0!==i&&!s,r]]),s?i:void 0}function parseFields(e,t,r){let{what:n,keys:i,where:s=""}=t,o=i.join(", ");for(let t of Object.keys(e))(0,a.WE)(r,t,[["<<"===t,`is a YAML merge key, which is not supported${s}: repeat the settings`],[!i.includes(t),`is not a key of ${n}${s}: valid keys are ${o}${(0,u.au)(t,i)}`]]);return t=>{let n=fieldOf(e,t),i=void 0===n||"string"==typeof n;return(0,a.WE)(r,t,[[!i,`must be a single string${s}: write \`${t}: …\` in one line`]]),i?n?.trim():void 0}}function fieldOf(e,t){return Object.hasOwn(e,t)?e[t]:void 0}function listField(e,t,r,n="a string or a list of strings"){let i=[fieldOf(e,t)??""].flat(),s=i.filter(e=>"string"==typeof e);return(0,a.WE)(r,t,[[s.length<i.length,`must be ${n}`]]),s.filter(e=>""!==e.trim())}let m="registry-auth",g=["registry","username","password","scope","ecr"],w="write `- registry: ghcr.io` and below it `username` and `password`";async function registryAuthLogins({text:e,env:t,report:r},n){if(""===e(m))return[];let i={input:m,expected:`is not a YAML list of logins: ${w}`};return(await parseYamlList(e(m),i,({expected:e})=>r({input:m,expected:e}))??[]).flatMap((e,i)=>parseLogin(e,{canOmit:n,env:t},(e,t)=>(0,a.qC)(r,m)(`${e} (number ${i+1} of the list)`,t))??[])}function parseLogin(e,{canOmit:t,env:r},n){if((0,a.WE)(n,void 0,[[!(0,p.u4)(e),`is not a login: ${w}`]]),!(0,p.u4)(e))return;let i=parseFields(e,{what:"a login",keys:g},n),[s,o,l]=[i("username")??"",i("password")??"",i("scope")??""],c=""===(i("registry")??"")?"docker.io":hostOf(i("registry")??""),u=(0,d.Kc)(c,parseEcr(i("ecr")??"",n)),f={registry:c,username:s,password:o,...""!==l&&{scope:l}};if((0,d.jL)(f,r))return{...f,hubOidc:!0};if(""===o&&!u&&t(c))return;let m=[[""===o,`has no \`password\`; ${h}`],[""===s,"has no `username`"]];return(0,a.WE)(n,c,u?[]:m),(0,a.WE)(n,l,[[!isScope(l),"is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]),{...f,...u&&{ecr:!0}}}function isScope(e){return/^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(e)&&!e.split("/").includes("..")}function hostOf(e){return e.replace(/^[a-z]+:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}function parseEcr(e,t){let r=["auto","true","false"].find(t=>t===(e.toLowerCase()||"auto"));return(0,a.WE)(t,e,[[void 0===r,"is not one of `auto`, `true`, `false`"]]),r??"auto"}var y=r(3179);async function parseLogins(e,{images:t,sources:r=[],push:n}){let{text:i,report:s,warn:o}=e,l=["registry","username","password","ecr"].filter(e=>""!==i(e));(0,a.WE)((0,a.qC)(s,"registry-auth"),void 0,[[""!==i("registry-auth")&&l.length>0,`cannot be combined with ${quoted(l)}: write them in its entries, or remove it`]]);let canOmit=e=>{let t=""===e?"":` at ${e}`;return n||o(`The login${t} is not used because its \`password\` is empty; nothing is pushed.`),!n},c=[...new Set(t.map(({registry:e})=>e))],u=[...new Set([...t,...r].map(({registry:e})=>e))],d=parseEcr(i("ecr"),(0,a.qC)(s,"ecr")),f=await registryAuthLogins(e,canOmit),h=hubLogins(e,c),p=h.length>0?h:usernamePasswordLogin(e,{registries:c,ecr:d,canOmit}),m=[...p,...platformTokenLogin(e,u,p)],g=new Set(f.flatMap(({registry:e,scope:t})=>void 0===t?(0,y.Y4)(e):[])),w=[...f,...m.filter(({registry:e})=>!g.has((0,y.Y4)(e)))],b=""===i("registry")?[]:[hostOf(i("registry"))],v=[...new Set([...u,...b])].filter(e=>!w.some(t=>t.registry===e));return[...w,..."false"===d?[]:awsLogins(e,v)]}function usernamePasswordLogin(e,{registries:t,ecr:r,canOmit:n}){let[i,s,a]=[e.text("username"),e.text("password"),hostOf(e.text("registry"))],o=""!==a&&!(0,d.Kc)(a,r);return(""===a?""!==i:o)&&""===s&&n(a)||!reportIncomplete(e,{needsUsername:o})?[]:""===i?""!==a&&"true"===r?jobKeyLogin(e,a,n):[]:(""===a?registryOfImages(e,t):[a]).map(e=>({registry:e,username:i,password:s,...(0,d.Kc)(e,r)&&"AWS"!==i&&{ecr:!0}}))}function jobKeyLogin({env:e},t,r){return(e.AWS_ACCESS_KEY_ID??"")===""&&r(t)?[]:[{registry:t,username:"",password:"",ecr:!0}]}function hubLogins({text:e,env:t},r){let[n,i]=[e("username"),e("password")];return(""===e("registry")?r:[hostOf(e("registry"))]).map(e=>({registry:e,username:n,password:i,hubOidc:!0})).filter(e=>(0,d.jL)(e,t))}function reportIncomplete({text:e,report:t},{needsUsername:r}){let[n,i]=[""!==e("username"),""!==e("password")],s="set both or neither";return[(0,a.WE)((0,a.qC)(t,"registry"),e("registry"),[[r&&!n,"needs `username` and `password`"]]),(0,a.WE)((0,a.qC)(t,"password"),void 0,[[n&&!i,`is missing, but \`username\` is set: ${s}; ${h}`]]),(0,a.WE)((0,a.qC)(t,"username"),void 0,[[!n&&i,`is missing, but \`password\` is set: ${s}`]])].every(Boolean)}function registryOfImages({event:e,report:t},r){let n=r.length>1?r.filter(t=>t!==platformRegistry(e)):r,i=(0,u.ml)(n.join(" and ")),s=`is for one registry, but the images are on ${i}: list a login for each in \`registry-auth\`, and remove \`username\` and \`password\``;return(0,a.WE)((0,a.qC)(t,"username"),void 0,[[n.length>1,s]])?n:[]}function platformTokenLogin({text:e,event:t},r,n){let i=platformRegistry(t),[s,a]=[t.actor,e("github-token")];return r.includes(i)&&!n.some(e=>e.registry===i)&&""!==s&&""!==a?[{registry:i,username:s,password:a,isPlatformToken:!0}]:[]}function platformRegistry(e){let t=hostOf(e.serverUrl),r=(0,c.li)(e);return"github.com"===r?"ghcr.io":"enterprise-server"===r||"ghe.com"===r?`containers.${t}`:t}let b=["AWS_PROFILE","AWS_WEB_IDENTITY_TOKEN_FILE","AWS_CONTAINER_CREDENTIALS_RELATIVE_URI","AWS_CONTAINER_CREDENTIALS_FULL_URI"];function awsLogins({env:e,warn:t},r){let n=r.filter(e=>void 0!==(0,d.d0)(e)),isSet=t=>(e[t]??"")!=="";return isSet("AWS_ACCESS_KEY_ID")?n.map(e=>({registry:e,username:"",password:"",ecr:!0})):(n.length>0&&b.some(isSet)&&t(`No login at ${n.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`),[])}function quoted(e){return e.map(e=>`\`${e}\``).join(" and ")}var v=r(8085);let _="registries",E=["ca","http","insecure","mirrors"],$="write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line",k=/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;async function parseRegistries(e){let t=e.text(_);return Object.fromEntries(Object.entries((""===t?{}:await parseYamlMap(t,{input:_,expected:`is not a map of registries: ${$}`},e.report))??{}).flatMap(([t,r])=>{let n=parseHost(t,r,e);return n?[[t.toLowerCase(),n]]:[]}))}function parseHost(e,t,r){let n=(0,a.qC)(r.report,_,e);if((0,a.WE)(n,e,[[!k.test(e),"is not a valid host: write it as in image names, `registry.example.com:5000`, without a scheme"]]),(0,a.WE)(n,e,[[!(0,p.u4)(t),`has no settings: ${$}`]]),!(0,p.u4)(t))return;let i=parseFields(t,{what:"a registry",keys:E,where:` in \`${e}\``},n),flag=e=>(0,f.yG)(_,i(e)??"false",t=>r.report({...t,given:`${e}: ${t.given??""}`})),s={ca:parseCa(i("ca")??"",r,n),http:flag("http"),insecure:flag("insecure")};return(0,a.WE)(n,e,[[s.http&&""!==s.ca,"has `http` and `ca`, but plain http has no certificate: remove one of them"]]),{...s,mirrors:parseMirrors(t,n)}}function parseCa(e,{paths:t},r){if(""===e||e.includes("-----BEGIN"))return""===e?"":(0,v.fB)(e);let failCa=t=>r(t,`ca: ${e}`),n=t.absolute(e),i=`is neither a PEM certificate nor a file that contains one: ${n} was not found`;if(!(0,a.WE)(failCa,void 0,[[!t.exists(n),i]]))return"";let s=t.readFile(e,failCa),o=""===s||s.includes("-----BEGIN");return(0,a.WE)(failCa,void 0,[[!o,"is a file without a PEM certificate"]])&&""!==s?`${s}
-`:""}function parseMirrors(e,t){return listField(e,"mirrors",t).flatMap(e=>(0,n.ry)(e)).filter(e=>(0,a.WE)(t,e,[[!k.test(e.split("/")[0]??"")||!!e.includes("://"),"is not a valid mirror: write its host, `mirror.example.com`, without a scheme"]]))}let T=Object.fromEntries(["auto","github","forgejo","gitea","oci"].map(e=>[e,e]));var x=r(5541);(0,x.zM)(),(0,x.Yq)(T,"auto"),(0,x.Yq)({auto:"auto",always:"always",never:"never",true:"auto",false:"never"},"auto");let O=["sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release"];async function parseSign(e,t){return O.some(t=>!/^(?:false)?$/i.test(e.text(t)))?(await r.e(320).then(r.bind(r,1320))).parseSignInputs(e,t):void 0}var S=r(4620),R=r(2150);let C={config:"use `buildkitd-config`","config-inline":"use `buildkitd-config-inline`",name:"the builder’s name is unique on every node; read it from the output `name`",scope:"write it in an entry of `registry-auth`","bake-target":"there is no bake file; the output `json` has its content",images:"use `image`","sep-annotations":"outputs have one entry per line, and `json` has them as lists","sep-labels":"outputs have one entry per line, and `json` has them as lists","sep-tags":"outputs have one entry per line, and `json` has them as lists",dockerfile:"use `file`",node:"use `nodes`",platform:"use `platforms`",tag:"use `tags`"};function checkNames({env:e,report:t,warn:r},n,i=!1){let s=(0,c.n5)(e);for(let[a,o]of inputsIn(e).filter(([e])=>!n.includes(e))){let e=`is not an input of this action${hint(a,n)}`,[l,c]=[(0,u.ml)(a),remedy(a,s)];""===o.trim()||s&&!i?r(`\`${l}\` ${e}`):i||isMisspelled(a,n)?t({input:l,expected:`${e} ${c}`}):r(`\`${l}\` ${e} ${c}`)}}function inputsIn(e){return Object.entries(e).flatMap(([e,t=""])=>{let r=/^INPUT_(\P{Ll}+)$/u.exec(e)?.[1];return void 0===r?[]:[[r.toLowerCase(),t]]})}function isMisspelled(e,t){return/\W/.test(e)||Object.hasOwn(C,e)||""!==(0,u.au)(e,t)}function remedy(e,t){let r=(0,u.ml)(`INPUT_${e.toUpperCase()}`);return t?`If it is an input of an enclosing composite action, write \`${r}: ''\` in \`env\` of this step`:`If the step does not set it, the job has a variable \`${r}\`: rename the variable`}function hint(e,t){let r=Object.hasOwn(C,e)?C[e]:void 0;return void 0===r?(0,u.au)(e,t)||"; the README lists all inputs.":`: ${r}.`}let P={platforms:["platforms",parsePlatformList],referrers:["referrers",(0,x.zM)(!0)],existing:["existing",(0,x.Yq)({update:"update",keep:"keep",fail:"fail"},"update")],dryRun:["dry-run",(0,x.zM)()]};async function readCopyInputs(e,t,r=l.q){let n=new a.rE,i=(0,S.gV)({env:e,event:t,files:r,diagnostics:n});checkNames(i,o.nr);let c=parseFrom(i),u=parseTo(i,c),d=(0,x.M$)(P,i),f=d.platforms.length>0;for(let e of u)(0,a.WE)((0,a.qC)(i.report,"to"),(0,s.jU)(e),[[!f&&isSame(e,c),"is the image of `from`: write another repository or another tag"]]);let h=await parseSign(i,{push:!0,partial:!1,trust:"trusted"}),p=await parseRegistries(i);(0,R.v)(i);let m=await parseLogins(i,{images:u,sources:c?[c]:[],push:!0});n.throwIssues();let g=c??{registry:"",path:""};return{...d,sign:h,from:g,to:u,logins:m,registries:p,warnings:n.warnings}}function parsePlatformList(...[e,,{name:t,report:r}]){return(0,i.qA)(t,(0,n.ry)(e),r)}let A="write `ghcr.io/acme/app:1.2` or `ghcr.io/acme/app@sha256:…`";function parseFrom({text:e,report:t}){let r=e("from"),n=(0,a.qC)(t,"from",r);if(!(0,a.WE)((0,a.qC)(t,"from"),void 0,[[""===r,`is empty: ${A}`]]))return;let i=parseReference(r,n),s=i&&void 0===i.tag&&void 0===i.digest;return(0,a.WE)(n,r,[[!0===s,`has neither a tag nor a digest: ${A}`]])?i:void 0}function parseTo({text:e,report:t},r){let i=(0,a.qC)(t,"to"),o=(0,n.ry)(e("to"));return(0,a.WE)(i,void 0,[[0===o.length,"is empty: write the repositories to copy to, one per line"]]),[...new Map(o.flatMap(e=>{let t=parseReference(e,t=>i(t,e));if(!t)return[];let{digest:n,tag:s=r?.tag,...o}=t;return(0,a.WE)(i,e,[[void 0!==n,"has a digest, and only a tag can be updated: write `quay.io/acme/app:1.2`"],[void 0===s&&void 0!==r,"has no tag, and `from` has none: write `quay.io/acme/app:1.2`"]])&&void 0!==s?[{...o,tag:s}]:[]}).map(e=>[(0,s.jU)(e),e])).values()]}function parseReference(e,t){let[,r="",n=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/s.exec(e)??[];return(0,s.o_)(`${r.toLowerCase()}${n}`,t)}function isSame(e,t){return void 0!==t&&(0,s.ve)(e,t)&&e.tag===t.tag}},1173:(e,t,r)=>{r.d(t,{WE:()=>passes,qC:()=>failFor,rE:()=>Diagnostics});var n=r(4231);function passes(e,t,r){let n=r.find(([e])=>e);return n&&e(n[1],t),void 0===n}function failFor(e,t,r){return(i,s=r)=>e({input:t,...void 0!==s&&{given:(0,n.ml)(s)},expected:i})}let Diagnostics=class Diagnostics{#e=new Map;#t=new Map;#r=[];#n=[];useAlias(e,t){this.#t.set(e,t)}report=e=>{let t=this.#i(e.input);this.#e.set(JSON.stringify([t,e.given,e.expected]),{...e,input:t})};warn=e=>{this.#r.push(e)};note=e=>{this.#n.push(e)};hasIssue=(...e)=>[...this.#e.values()].some(({input:t})=>e.some(e=>this.#i(e)===t));get warnings(){return this.#r}get notes(){return this.#n}throwIssues(){if(this.#e.size>0)throw new n.dz([...this.#e.values()],this.#r)}#i(e){return this.#t.get(e)??e}}},3760:(e,t,r)=>{r.d(t,{Ni:()=>n,nr:()=>s,uL:()=>i});let n=["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run"],i=["image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"],s=["from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint"]},8425:(e,t,r)=>{r.d(t,{s:()=>LocalPaths,q:()=>l});var n=r(3024),i=r(6760),s=r(9711),a=r(2243),o=r(1173);let readLink=e=>{try{return(0,n.readlinkSync)(e)}catch{return}};function findLeavingLink(e,t,r=readLink){let n=resolveLinks(t,r)??t,s=[t,n].find(t=>isWithin(e,t));if(void 0===s)return;let a=i.posix.relative(s,e).split("/"),o=a.map((e,t)=>i.posix.join(s,...a.slice(0,t+1))).map(e=>({link:e,target:resolveLinks(e,r)})),l=o.find(({target:e})=>void 0===e||!isWithin(e,n));if(void 0!==l||isInGit(a))return l;let c=o.find(({target:e=""})=>isInGit(i.posix.relative(n,e).split("/")));return c&&{...c,isGit:!0}}function isInGit(e){return e.includes(".git")}function isWithin(e,t){return e===t||e.startsWith("/"===t?"/":`${t}/`)}function resolveLinks(e,t){let r=e.split("/"),n="/",s=0;for(let e=r.shift();void 0!==e;e=r.shift()){let a=i.posix.join(n,e),o=a===n||isWithin(a,"/proc")?void 0:t(a);if(void 0!==o&&++s>40)return;void 0===o?n=a:(r.unshift(...o.split("/")),o.startsWith("/")&&(n="/"))}return n}function specialMessage(e="special"){return`is ${e}: replace it by a file or directory`}function leavingMessage({link:e,target:t,isGit:r},n){let s=i.posix.relative(n,e);return void 0===t?`is in a loop of symbolic links at \`${s}\`: replace the link`:`${r?"enters a Git repository":"leaves the workspace"} through the symbolic link \`${s}\`, which leads to ${t}: replace the link by a file or directory, or write the path \`${t}\` itself`}let l={exists:n.existsSync,read:a.XF,readLink:readLink,specialKind:a.I2};let LocalPaths=class LocalPaths{workspace;#s;#a;#o=new Set;constructor(e,t,r){this.workspace=e,this.#s=t,this.#a=r}get used(){return[...this.#o]}absolute(e){return i.posix.resolve(this.workspace,e)}use(e,t,r="read"){let n=this.absolute(e);this.#o.add(["file","variants"].includes(t)&&this.isFile(n)?i.posix.dirname(n):n);let s=findLeavingLink(n,this.workspace,this.#s.readLink);return s?(0,o.qC)(this.#a,t)(leavingMessage(s,this.workspace),e):(0,o.WE)((0,o.qC)(this.#a,t),e,this.#l(n,r)),n}#l(e,t){let r=this.#s.specialKind?.(e),n="connect"===t?"a socket"===r:"archive"===t&&!isWithin(e,this.workspace);return[[void 0!==r&&!n,specialMessage(r)],["archive"===t&&this.isDirectory(e),"is a directory: write the path of a file, such as `out.tar`"],["directory"===t&&this.isFile(e),"is a file: write the path of a directory, or remove the file"]]}readFile(e,t){let r=this.absolute(e),n=findLeavingLink(r,this.workspace,this.#s.readLink);return(0,o.WE)(t,e,[[void 0!==n,n?leavingMessage(n,this.workspace):""],[this.isDirectory(r),"is a directory: write the path of a file"],[!this.exists(r),`was not found: ${r}`]])?this.#c(r,t):""}exists(e){return this.#s.exists(e)}isDirectory(e){return this.#s.exists(`${e}/.`)}isFile(e){return this.exists(e)&&!this.isDirectory(e)}tryRead(e){try{return this.#s.read(e).trim()}catch{return}}#c(e,t){let r=this.tryRead(e);return void 0===r&&t(`cannot be read: the job's user must be able to read ${e}, a file of at most 4 MiB`),r??""}get checkoutHint(){return this.exists(i.posix.join(this.workspace,".git"))?"":(0,s.O)("pathNotFound")}}},5653:(e,t,r)=>{r.d(t,{t:()=>secretVariablesOf});var n=r(4620);function secretVariablesOf(e){return[...(e[(0,n.Qn)("secret-envs")]??"").matchAll(/=\s*"?(\w+)/g)].map(([,e=""])=>e)}},1259:(e,t,r)=>{r.d(t,{F:()=>secretsToMask});var n=r(6760),i=r(1715),s=r(6068),a=r(3344);function serviceVersion(e,t){let given=(r,n)=>(0,i.D$)(e,r)??t[n]??"",r=(0,i.D$)(e,"version"),n=t.ACTIONS_RESULTS_URL??"",s=(0,a.Hn)(t.ACTIONS_CACHE_SERVICE_V2)||n.includes("results-receiver.actions.githubusercontent.com"),o=(0,i.D$)(e,"url_v2")??(s?n:"");if(""!==given("token","ACTIONS_RUNTIME_TOKEN"))return"1"!==r&&""!==o?2:"2"===r||""===given("url","ACTIONS_CACHE_URL")?void 0:1}let appendSuffix=(e,t)=>`${e}-${t}`,appendToEach=(e,t)=>e.split(";").map(e=>appendSuffix(e,t)).join(";"),whole=e=>[e],nameByRepository=e=>["buildkit",...e.split("/")].filter(e=>""!==e).join("-");function lowerCaseName(e){let[,t="",r=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(e)??[];return`${t.toLowerCase()}${r}`}function missing(e,t){return r=>e.map(e=>[((0,i.D$)(r,e)??"")==="",`has no \`${e}\`: write \`${t}\``])}let o=new Map([["registry",{name:{from:"ref",to:"ref"},defaultName:()=>"",normalise:(e,t)=>"ref"===e?lowerCaseName(t):t,withSuffix:(e,t)=>appendSuffix(/:[^/]+$/.test(e)?e:`${e}:buildcache`,t),problems:missing(["ref"],"type=registry,ref=ghcr.io/acme/app:cache")}],["inline",{name:{from:"ref",to:"ref"},defaultName:()=>"",withSuffix:appendSuffix,problems:()=>[[!0,"stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],isInImage:!0}],["local",{name:{from:"src",to:"dest"},defaultName:()=>"",withSuffix:(e,t)=>n.posix.join(e,t),problems:e=>[[!e.some(([e])=>"src"===e||"dest"===e),"has no `dest`: write `type=local,dest=…`"]]}],["gha",{name:{from:"scope",to:"scope"},defaultName:()=>"buildkit",withSuffix:appendSuffix,secretAttributes:["token","ghtoken"],secretVariables:{ACTIONS_RUNTIME_TOKEN:e=>[e],ACTIONS_CACHE_URL:e=>e.replace(/^\w+:\/\/[^/]*/,"").split(/[/?]/).filter(e=>e.length>15)},buildxVariables:["ACTIONS_RUNTIME_TOKEN","ACTIONS_CACHE_URL","ACTIONS_RESULTS_URL","ACTIONS_CACHE_SERVICE_V2","ACTIONS_CACHE_MODE"],problems:(e,t)=>{let r=(0,i.D$)(e,"version")??"",n=e.filter(([e])=>"version"!==e),s=void 0===serviceVersion(e,t),a=s&&""!==r&&void 0!==serviceVersion(n,t);return[[a,`requests version ${r} of the cache service, which this runner lacks: remove \`version=…\` here`],[s&&!a,"needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"]]},warnings:(e,t)=>1===serviceVersion(e,t)&&(0,s.du)(t)?["`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."]:[]}],["s3",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{bucket:"AWS_BUCKET",region:"AWS_REGION"},secretAttributes:["access_key_id","secret_access_key","session_token"],secretVariables:{AWS_SECRET_ACCESS_KEY:whole,AWS_SESSION_TOKEN:whole},problems:missing(["bucket","region"],"type=s3,region=…,bucket=…"),errors:{noCredentials:/get credentials:|no EC2 IMDS role found/i}}],["azblob",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{account_url:"BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",account_name:"BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",container:"BUILDKIT_AZURE_STORAGE_CONTAINER",prefix:"BUILDKIT_AZURE_STORAGE_PREFIX"},secretAttributes:["secret_access_key","sas_token","account_key"],problems:missing(["account_url"],"type=azblob,account_url=https://….blob.core.windows.net,…"),errors:{createdMeanwhile:/\bContainerAlreadyExists\b/}}]]);function secretAttributes(){return[...new Set([...o.values()].flatMap(e=>e.secretAttributes??[]))]}function cacheEnvSecrets(e){return[...o.values()].flatMap(({secretVariables:t={}})=>Object.entries(t).flatMap(([t,r])=>r(e[t]??"")))}function secretPattern(){return RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`,"gi")}function cacheSecrets(e){return[...e.matchAll(secretPattern())].map(e=>e[2]??"")}function keyLines(e){return[...e.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([,e=""])=>e.split(/\s+|\\n/)).filter(e=>e.length>7)}r(1094),r(9310),r(1173),r(4231);var l=r(5653),c=r(4620),u=r(2150);let d={passwords:e=>[e("password"),e("sign-password")],"platform tokens":e=>[e("github-token")],"SSH keys":e=>sshKeyParts(e("ssh-private-key")),"signing keys":e=>e("sign-key").includes("://")?[]:sshKeyParts(e("sign-key")),"build secrets, as given":e=>[e("secrets")],"values of build secrets":e=>secretValues(e("secrets")),"variables of build secrets":(e,t)=>(0,l.t)(t).map(e=>t[e]??""),"passwords of registry-auth":e=>listedPasswords(e("registry-auth")),"inline TLS keys":e=>keyLines(["driver-opts","nodes","append"].map(e).join("\n")),"cache credentials":e=>["cache","cache-from","cache-to"].flatMap(t=>cacheSecrets(e(t))),"headers of telemetry":(e,t)=>(0,u.z)(t),"cache credentials of the job":(e,t)=>cacheEnvSecrets(t),"logins as registries receive them":e=>basicLogins(e("username"),e("password")),"credentials in URLs":e=>f.map(e).flatMap(urlCredentials),"credentials of proxies":(e,t)=>h.flatMap(e=>urlCredentials(t[e]??""))},f=["context","build-contexts","build-args","variants","otlp-endpoint","cache-from","cache-to"],h=["HTTP_PROXY","HTTPS_PROXY","ALL_PROXY"].flatMap(e=>[e,e.toLowerCase()]);function secretsToMask(e){let text=t=>e[(0,c.Qn)(t)]??"",t=Object.values(d).flatMap(t=>t(text,e)).flatMap(e=>e.split(/[\r\n]+/)).map(e=>e.trim()),r=["password","sign-password","github-token"].map(e=>text(e).trim()),n=t.filter(e=>e.length>3||""!==e&&r.includes(e));return[...new Set([...n,...n.flatMap(encodings)])]}function encodings(e){return[JSON.stringify(e).slice(1,-1),encodeUrl(e)].filter(t=>t!==e)}function encodeUrl(e){try{return encodeURIComponent(e)}catch{return e}}function basicLogins(e,t){let r=[e.trim(),t.trim()];return r.includes("")?[]:[Buffer.from(r.join(":")).toString("base64")]}function urlCredentials(e){return[...e.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([,e="",t=""])=>[...e.length>=20?[e]:[],t]).flatMap(e=>[e,decodeUrl(e)])}function decodeUrl(e){try{return decodeURIComponent(e)}catch{return e}}function sshKeyParts(e){return e.replace(/^\s*#.*$/gm,"").replace(/-----(BEGIN|END)[^-]*-----/g,"\n").split(/\s+|\\r\\n|\\n/).filter(e=>e.length>7)}function secretValues(e){return e.split(/[\r\n]+/).flatMap(e=>[/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(e)?.[1]??[],e.replace(/"\s*$/,"")].flat()).map(e=>e.replaceAll('""','"'))}function listedPasswords(e){return[...e.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(([,e=""])=>e.trim().replace(/^(["'])(.*)\1$/s,"$2"))}},4620:(e,t,r)=>{r.d(t,{Qn:()=>variableOf,gV:()=>createSource});var n=r(8425);function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}function createSource({env:e,event:t,files:r,diagnostics:i}){let{report:s,warn:a,note:o,hasIssue:l}=i,c=new n.s(t.workspace,r,s);return{env:e,event:t,paths:c,report:s,warn:a,note:o,hasIssue:l,text:t=>(e[variableOf(t)]??"").trim()}}},5541:(e,t,r)=>{r.d(t,{M$:()=>parseTable,Yq:()=>choice,zM:()=>boolean});var n=r(3344);r(1094);var i=r(1173);function parseTable(e,{text:t,report:r}){return Object.fromEntries(Object.entries(e).map(([e,[n,s]])=>[e,s(t(n),(0,i.qC)(r,n,t(n)),{name:n,report:r})]))}let boolean=(e=!1)=>(t,r,{name:i,report:s})=>(0,n.yG)(i,t||String(e),s),choice=(e,t)=>(r,i,{name:s,report:a})=>(0,n.HU)(s,r,e,a)??t},2150:(e,t,r)=>{r.d(t,{v:()=>parseTelemetry,z:()=>telemetrySecrets});var n=r(4231),i=r(1094),s=r(1173);let a="OTEL_EXPORTER_OTLP_ENDPOINT",o="is not an http or https URL without a password, such as `https://collector.example.com:4318`";function parseTelemetry(e){let{env:t}=e,r={"service.name":"multiarch-build",...parsePairs(t.OTEL_RESOURCE_ATTRIBUTES)},n=t.OTEL_SERVICE_NAME??"",i=parseTraceparent(t.TRACEPARENT??""),s=isSampled(t)?parseSignal("traces",e):void 0,a=parseSignal("metrics",e);return{...s&&{traces:s},...a&&{metrics:a},resource:""===n?r:{...r,"service.name":n},...i&&{parent:i},traceState:i?t.TRACESTATE??"":""}}function telemetrySecrets(e){return["","TRACES_","METRICS_"].map(t=>e[`OTEL_EXPORTER_OTLP_${t}HEADERS`]??"").flatMap(e=>[...e.split(",").map(valueOf),...Object.values(parsePairs(e))]).flatMap(e=>[e,e.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i,"")])}let valueOf=e=>e.slice(e.indexOf("=")+1).trim();function isSampled(e){let t=!/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(e.TRACEPARENT??"");return({always_on:!0,always_off:!1,parentbased_always_on:t,parentbased_always_off:t&&void 0!==e.TRACEPARENT})[e.OTEL_TRACES_SAMPLER??""]??t}function parseSignal(e,t){let{env:r}=t,variable=t=>firstGiven(r[`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_${t}`],r[`OTEL_EXPORTER_OTLP_${t}`]),n=(0,i.ry)(r[`OTEL_${e.toUpperCase()}_EXPORTER`]??""),s=r.OTEL_SDK_DISABLED?.toLowerCase()==="true",a=parseEndpoint(e,t,variable("PROTOCOL"));if(""===a||s||n.length>0&&!n.includes("otlp"))return;let o=Number(variable("TIMEOUT")||1e4);return{url:a,headers:Object.fromEntries(Object.entries(parsePairs(variable("HEADERS"))).filter(isHeader)),timeout:o>0?o:1e4,gzip:"gzip"===variable("COMPRESSION"),certificate:variable("CERTIFICATE")}}function firstGiven(...e){return e.find(e=>void 0!==e&&""!==e)??""}function parseEndpoint(e,{env:t,text:r,report:n,warn:i},l){let c=r("otlp-endpoint"),u=`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_ENDPOINT`;""===c||isEndpoint(c)||(0,s.qC)(n,"otlp-endpoint",withoutPassword(c))(o);let[d,f=""]=Object.entries({[u]:t[u],"otlp-endpoint":c,[a]:t[a]}).find(([,e])=>""!==firstGiven(e))??[];if(void 0===d)return"";let h="otlp-endpoint"===d?void 0:findProblem(f,l);return(void 0!==h&&i(`No ${e} are sent to ${d}, ${h}.`),void 0===h&&isEndpoint(f))?d===u?f:withPath(f,`v1/${e}`):""}function findProblem(e,t){return"grpc"===t?"since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318":isEndpoint(e)?void 0:`since it ${o}`}function withPath(e,t){let r=new URL(e);return r.pathname=`${r.pathname.replace(/\/+$/,"")}/${t}`,r.href}function isEndpoint(e){if(!URL.canParse(e))return!1;let{protocol:t,username:r,password:n}=new URL(e);return/^https?:$/.test(t)&&""===r&&""===n}function withoutPassword(e){return(0,n.ml)(e.replace(/\/\/[^/@]*@/,"//***@"))}function parsePairs(e=""){return Object.fromEntries(e.split(",").flatMap(e=>{let[,t=""]=/^([^=]+)=/.exec(e)??[],r=valueOf(e);return""===t.trim()?[]:[[t.trim(),/%(?![0-9a-f]{2})/i.test(r)?r:decode(r)]]}))}function decode(e){try{return decodeURIComponent(e)}catch{return e}}function isHeader([e,t]){return/^[\w!#$%&'*+.^`|~-]+$/.test(e)&&/^[\t\x20-\x7e\x80-\xff]*$/.test(t)}function parseTraceparent(e){let[,t="",r=""]=/^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(e)??[];return/[1-9a-f]/.test(t)&&/[1-9a-f]/.test(r)?{traceId:t,spanId:r}:void 0}},5197:(e,t,r)=>{r.d(t,{t:()=>prepareCopy});var n=r(1970),i=r(9826),s=r(7268),a=r(3179),o=r(539),l=r(3269);async function dropTokenIfJobHasLogin(e,{images:t,push:r,registries:n,log:i}){let a=(0,o.K)({...n,log:()=>void 0},AbortSignal.timeout(1e4)),check=async e=>{if(await n.credentials(e)===void 0)return;let t=await a(e);try{return await (r?(await t.checkPush(e.path)).ended:t.ping()),""}catch(e){return isRejected(e)?void 0:(0,s.gJ)(e)}},isReplaced=async({registry:e,isPlatformToken:r})=>{let n=t.filter(t=>t.registry===e);if(!r||0===n.length)return!1;let s=await Promise.all(n.map(check));if(s.includes(void 0))return!1;let a=s.find(e=>""!==e),o=void 0===a?"":` It could not be checked: ${a}`;return i.info(`${e}: using the existing login instead of the token.${o}`),!0},l=await Promise.all(e.map(isReplaced));return e.filter((e,t)=>!l[t])}function isRejected(e){return e instanceof l.gl&&("denied"===e.kind||"unauthorized"===e.kind)}var c=r(3024),u=r(6760),d=r(4506),f=r(4231),h=r(8453),p=r(7994);async function credentialsFor(e,t,r,n){let i=(0,p.d6)(e,t);if(i)return{username:i.username,password:i.password,origin:(0,p.yv)(i)};let s=(0,a.Y4)(e.registry),o=(0,h.qY)(r),l=(0,a.kn)(s,o),c=parseHelperOutput((""===l?void 0:await n(l,s))??"")??(0,a._2)(s,o);return c&&{...c,origin:"job"}}function createHelperRunner({debug:e,info:t}){let r=new Map,run=async(r,n)=>{let a=`docker-credential-${r}`;try{let{code:r,stdout:s,stderr:o}=await (0,i.cZ)(`${a} (${n})`,(0,d.m0)(a,["get"],{input:n,deadline:2e4}),t);if(0===r)return s;e(`${a} has no login for ${n} (exit code ${r}): ${(0,f.ml)(s||o)}`)}catch(t){e(`${a} could not be started for ${n}: ${(0,s.gJ)(t)}`)}};return(e,t)=>{let n=r.get(t)??run(e,t);return r.set(t,n),n}}function missingHelpers(e,t,r){let n=(0,h.qY)(e),i=[...new Set([...t.map(e=>(0,a.kn)((0,a.Y4)(e),n)),(0,h.e1)(n.credsStore)])].filter(e=>""!==e),s=(r.PATH??"").split(u.delimiter);return i.map(e=>`docker-credential-${e}`).filter(e=>!s.some(t=>(0,c.existsSync)((0,u.join)(t,e)))).map(e=>({command:e,text:`${e} is not installed, and ${(0,a.dO)(r)} ${m}`}))}let m="names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";function parseHelperOutput(e){let{Username:t,Secret:r}=(0,h.qY)((0,h.Bl)(e)),n=(0,h.e1)(r);if(""!==n)return"<token>"===t?{username:"",password:"",identityToken:n}:{username:(0,h.e1)(t),password:n}}var g=r(9310),w=r(1931),y=r(5609),b=r(4070);function createRegistryAccess(e,t,r={}){let n=new Map;return{missingHelper:e=>missingHelpers(t,[e],process.env)[0],isPlain:e=>r[e]?.http===!0,credentials:createCredentials(e,t),fetch:(0,w.Hy)(process.env,r),rawFor:e=>{let t=n.get(e)??(0,y.V)(process.env,r,e);return n.set(e,t),t},log:b.t.debug,onWait:(e,t)=>6e4===t?b.t.warn(e):b.t.info(e)}}let v=createHelperRunner(b.t);function createCredentials(e,t){let r=new Map;return n=>{let i=(0,g.Sh)(n),s=r.get(i)??credentialsFor(n,e,t,v);return r.set(i,s),s}}async function resolveLogins(e,t){let{logins:r,images:n,required:s=n,sources:o=[],push:l,hosts:c}=t,{env:u,log:d}=e,f=(0,a.Wr)(u,d.warn),h=createRegistryAccess([],f,c),p=await (0,i.cZ)("logins",exchangeKeys(e,r,{isMirror:e=>n.some(({registry:t})=>t===e)&&!s.some(({registry:t})=>t===e),fetch:h.fetch}),d.info),m=await dropTokenIfJobHasLogin(p,{images:n,push:l,registries:h,log:d}),g=o.filter(e=>!n.some(({registry:t})=>t===e.registry)),w=await dropTokenIfJobHasLogin(m,{images:g,push:!1,registries:h,log:d}),y=w.flatMap(({password:e})=>e.split(/[\r\n]+/)).map(e=>e.trim());return e.mask(y.filter(e=>e.length>3)),{logins:w,registries:createRegistryAccess(w,f,c),dockerConfig:f}}async function exchangeKeys({env:e,log:t},n,{isMirror:i,fetch:a}){let o={env:e,fetch:a},exchange=async e=>{if(!e.some(({ecr:e=!1,hubOidc:t=!1})=>e||t))return e;let{exchangeHubTokens:t}=await r.e(114).then(r.bind(r,7114)),{exchangeEcrKeys:n}=await r.e(705).then(r.bind(r,6705));return await n(await t(e,o),o)},l=exchange(n.filter(({registry:e})=>!i(e))),c=n.filter(({registry:e})=>i(e)).map(async e=>await exchange([e]).catch(r=>(t.warn(`No login at ${e.registry}, which has only mirrors: ${(0,s.gJ)(r)}`),[])));return[...await l,...(await Promise.all(c)).flat()]}function signing(e,{sign:t,dir:n,...i}){return async()=>{if(!t)return;let{createSigner:s}=await r.e(248).then(r.bind(r,248));(0,c.mkdirSync)(n,{mode:448});let{env:a,log:o,signal:l,event:u}=e;return await s({...i,settings:t,dir:n,env:a,log:o,signal:l,serverUrl:u.serverUrl,mask:t=>e.mask(t)})}}async function prepareCopy(e,t,r){let{log:i,signal:s}=e,{logins:a,from:o,to:l,sign:c}=t;t.warnings.forEach(e=>i.warn(e));let u=t.registries,{registries:d}=await resolveLogins(e,{logins:a,images:l,sources:[o],push:!0,hosts:u}),f=n.rJ.choose(e.env.RUNNER_TEMP).path,h=signing(e,{sign:c,dir:f,registries:d,hosts:u});return{ports:{registries:d,log:i,signal:s,record:r,prepareSigning:h},dir:f}}},5305:(e,t,r)=>{r.d(t,{_:()=>Job});var n=r(3716),i=r(1078),s=r(5095),a=r(8453),o=r(9826),l=r(3024);r(8161);var c=r(6760),u=r(7268),d=r(4506),f=r(2243),h=r(6068);let p={push:trustOfRef,create:trustOfRef,workflow_dispatch:trustOfRef,repository_dispatch:trustOfRef,schedule:()=>"trusted",release:()=>"trusted",merge_group:()=>"pr",pull_request:trustOfPullRequest,pull_request_target:trustOfPullRequest,pull_request_review:trustOfPullRequest,pull_request_review_comment:trustOfPullRequest,workflow_run:trustOfTriggeringRun};function classifyTrust(e){let{name:t,payload:r}=e,n=Object.hasOwn(p,t)?p[t]:void 0;return r&&n?[r,(0,a.qY)(r.client_payload)].filter(e=>(0,a.u4)(e.pull_request)).map(t=>trustOfPullRequest({...e,payload:t})).reduce(lowest,n({...e,payload:r})):"fork"}let m=["fork","pr","trusted"];function lowest(e,t){return m.indexOf(e)<m.indexOf(t)?e:t}function trustOfRef({ref:e,isProtected:t,payload:r}){return e.startsWith("refs/tags/")?"trusted":e.startsWith("refs/heads/")?e.startsWith("refs/heads/gh-readonly-queue/")?"pr":t||isDefaultBranch(e.slice(11),r)?"trusted":"pr":"fork"}function trustOfPullRequest({repository:e,payload:t}){let r=(0,a.qY)(t.pull_request),n=(0,a.qY)(r.head);return!(1===r.flow||""===n.label||isAgitRef(n.ref))&&isRepository(n.repo,e)?"pr":"fork"}function isAgitRef(e){return(0,a.e1)(e).startsWith("refs/pull/")}let g=["pull_request","pull_request_review","pull_request_review_comment"],w=[...g,"push","create"];function readOnlyTrigger(e){let{name:t,actor:r}=e;return g.includes(t)&&"fork"===classifyTrust(e)?"fork":w.includes(t)&&"dependabot[bot]"===r?"Dependabot":void 0}let y=new Set(["push","create","workflow_dispatch","schedule","release"]),b=new Set(["pull_request","merge_group"]);function trustOfTriggeringRun({repository:e,payload:t}){let r=(0,a.qY)(t.workflow_run),n=(0,a.e1)(r.event);return!isRepository(r.head_repository,e)||isAgitRef(r.head_branch)?"fork":y.has(n)?isDefaultBranch((0,a.e1)(r.head_branch),t)?"trusted":"pr":b.has(n)?"pr":"fork"}function isDefaultBranch(e,t){return""!==e&&e===(0,a.qY)(t.repository).default_branch}function isRepository(e,t){let r=(0,a.e1)((0,a.qY)(e).full_name);return""!==r&&r.toLowerCase()===t.toLowerCase()}function event_readEvent(e,t=()=>void 0,r){let variable=(t,r="")=>e[`GITHUB_${t}`]??e[`FORGEJO_${t}`]??e[`GITEA_${t}`]??r,n=withRepository(readPayload(variable("EVENT_PATH"),t),r),i=variable("SERVER_URL","https://github.com").replace(/\/+$/,""),s=variable("REPOSITORY"),[o,l,u]=[variable("EVENT_NAME"),variable("REF"),variable("SHA")],[d,f]=[variable("ACTOR"),"true"===variable("REF_PROTECTED")],p={name:o,ref:l,repository:s,payload:n,isProtected:f,actor:d},m=readOnlyTrigger(p);return{serverUrl:i,apiUrl:variable("API_URL",(0,h.zq)(i)),repository:s,runId:variable("RUN_ID","0"),runAttempt:Number(variable("RUN_ATTEMPT","1")),name:o,ref:l,trust:classifyTrust(p),...m&&{readOnlyTrigger:m},sha:u,actor:d,workspace:(0,c.resolve)(variable("WORKSPACE",process.cwd())),now:new Date,...n&&!(0,a.u4)(n.repository)&&{lacksRepository:!0},...n?.is_dirty===!0&&{isDirty:!0},...parseCommitDate(n??{},u),...parsePullRequest(n??{}),...parseRepository((0,a.qY)(n?.repository),{serverUrl:i,repository:s,name:o,ref:l})}}function withRepository(e,t){return e&&(0,a.u4)(t)&&!(0,a.u4)(e.repository)?{...e,repository:t}:e}function parseRepository(e,{serverUrl:t,repository:r,name:n,ref:i}){let s=(0,a.e1)(e.default_branch)||scheduledBranch(n,i),o=e.private;return{...""!==s&&{defaultBranch:s},..."boolean"==typeof o&&{isPrivate:o},...parseOwnerKind((0,a.qY)(e.owner)),repositoryMetadata:parseMetadata(e,t,r)}}function scheduledBranch(e,t){return"schedule"===e?t.replace(/^refs\/heads\//,""):""}function parsePullRequest(e){let t=(0,a.qY)(e.pull_request),r=e.number??t.number,n=(0,a.e1)((0,a.qY)(t.head).sha),i=(0,a.e1)(e.base_ref)||(0,a.e1)((0,a.qY)(t.base).ref);return{..."number"==typeof r&&{number:String(r)},...""!==n&&{headSha:n},...""!==i&&{baseRef:i}}}function parseOwnerKind({type:e}){return"Organization"===e?{ownerKind:"orgs"}:"User"===e?{ownerKind:"users"}:{}}function parseCommitDate(e,t){let r=[...(0,a.DD)(e.commits),e.head_commit].map(a.qY),n=new Date((0,a.e1)(r.find(({id:e})=>e===t&&""!==t)?.timestamp));return Number.isNaN(n.getTime())?{}:{commitDate:n}}function parseMetadata(e,t,r){let[n="",...i]=(0,a.DD)(e.licenses).map(a.e1);return{title:(0,a.e1)(e.name)||(r.split("/")[1]??""),description:(0,a.e1)(e.description),url:""===e.html_url?"":(0,a.e1)(e.html_url)||repositoryPage(t,r),license:(0,a.e1)((0,a.qY)(e.license).spdx_id)||(0===i.length?n:"")}}function repositoryPage(e,t){return""===t?"":`${e}/${t}`}function readPayload(e,t){try{let t=JSON.parse((0,l.readFileSync)(e,"utf8"));if((0,a.u4)(t))return t;throw Error("not a JSON object")}catch(n){let r=""===e?"GITHUB_EVENT_PATH is not set":`GITHUB_EVENT_PATH is ${e}`;t(`Cannot read the event payload (${r}): ${(0,u.gJ)(n)}. ${v}`);return}}let v="The run has the trust level `fork`, the lowest.";function createEventDetails(e,{repository:t},{signal:r,log:n}){let[i="",s=""]=t.split("/"),fetchData=async(t,a={})=>{try{return(await (0,o.zr)(r,e(t,{owner:i,repo:s,...a}))).data}catch(e){n(`The API does not answer ${t}: ${String(e)}`);return}};return{repository:()=>fetchData("GET /repos/{owner}/{repo}"),commitDate:async e=>{let t=(0,a.qY)(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}",{sha:e})),dateOf=e=>(0,a.e1)((0,a.qY)((0,a.qY)(e).committer).date),r=new Date(dateOf(t.commit)||dateOf(t));return Number.isNaN(r.getTime())?void 0:r}}}var _=r(1793),E=r(9711);function classifyRunRef(e,t){return e.scope!==t.scope?e.age>5184e5?"finished":"running":e.runId!==t.runId?"unknown":t.attemptsEnd&&e.runAttempt<t.runAttempt?"finished":"running"}function hasEnded(e,t,r){return"string"==typeof e?t>5184e5:e.completed?r-e.endedAt>6e5:Math.min(t,r-e.createdAt)>5184e5}function createRunChecker(e,t,r=Date.now){let n=new Map;return{isFinished:async i=>{let s=classifyRunRef(i,e);return"unknown"===s?hasEnded(await (e=>{let r=n.get(e);if(r||n.size>=30)return r??Promise.resolve("unknown");let i=t(e).catch(()=>"unknown");return n.set(e,i),i})(i.runId),i.age,r()):"finished"===s}}}var $=r(5653),k=r(1931),T=r(1025),x=r(4070),O=r(5525),S=r(1963);let Job=class Job{env=process.env;log=x.t;event=event_readEvent(process.env,x.t.warn);#u=i.V4("github-token");#d=new Set;summary={secrets:this.#d,isWanted:!0};#f;constructor(){(0,f.rz)(),(0,n.Y)(),(0,d.rz)((0,$.t)(process.env))}get signal(){if(!this.#f){let e=new AbortController;for(let t of["SIGINT","SIGTERM"])process.on(t,()=>e.abort());this.#f=e}return this.#f.signal}mask(e){for(let t of e)this.#d.has(t)||i.Pq(t),this.#d.add(t)}packages(e,t){let{fetch:r}=e;return{choice:t,platform:this.event,token:this.#u,ownerKind:this.event.ownerKind,registries:e,githubClient:(e,t,n)=>(0,s.Du)({...this.#h(r,n),apiUrl:e,token:t}),clock:{now:Date.now,sleep:o.yy}}}fetchRunStatus(e,t=1e4){let r;return""===this.#u?()=>Promise.resolve("no-token"):n=>(r??=(0,_.XC)((0,s.bg)(this.#h(e,Date.now()+t)),this.event.repository))(n)}eventDetails(){if(""===this.#u||""===this.event.repository)return;let e=this.#h((0,k.Hy)(this.env),Date.now()+5e3),t=AbortSignal.timeout(5e3);return createEventDetails((0,s.bg)(e),this.event,{signal:t,log:this.log.debug})}runs(e){let{runId:t,runAttempt:r}=this.event,n="forgejo"!==(0,h.li)(this.event);return createRunChecker({scope:(0,O.F7)(this.event),runId:t,runAttempt:r,attemptsEnd:n},this.fetchRunStatus(e))}async run(e){return await e().catch(e=>(0,S.xV)(this.#f?.signal.aborted?cancelled(e):e,this.summary)),await (0,T.NS)()}#h(e,t){let{debug:r,info:n}=this.log;return{apiUrl:this.event.apiUrl,token:this.#u,fetch:e,until:t,log:r,onWait:n}}};function cancelled(e){return e instanceof u.yo&&"cancelled"===e.code?e:new u.yo({code:"cancelled",message:(0,E.O)("cancelled"),hint:(0,E.O)("cancelledHint"),details:e instanceof u.yo?[e.message,...e.details]:[],cause:e})}},2651:(e,t,r)=>{r.d(t,{n:()=>forReader});var n=r(3760);let i=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}var s=r(8561);let a=new Set([...n.Ni,...n.nr,...n.uL]),o=[[/\b([Tt])his runner\b/g,"$1his machine"],[/\bon the runner\b/g,"on this machine"],[/\b([Rr])un the job again\b/g,"$1un the command again"],[/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g,""],[/\bin the job image\b/g,"on this machine"],[/\bfrom this job\b/g,"from this machine"],[/\bThis job has no permission\b/g,"Your user has no permission"],[/\bby this job\b/g,"by your user"],[/\b(The|the) user of this job\b/g,"$1 user of this command"],[/\bthe job's user\b/g,"your user"],[/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g,"your ssh-agent"],[/\bthe job’s own Docker login, from an earlier step or from the runner\b/g,"the one of your Docker CLI"],[/\bThe job has no login at this registry:.*/gs,"You have no login at this registry: run `docker login`."],[/\bMount the Unix socket of the engine into the job\b/g,"Set DOCKER_HOST to the Unix socket of the engine"],[/\bin the step's `env`/g,"in the environment"],[/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g,""],[/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g,"Set `ssh-private-key`."],[/`SSH_AUTH_SOCK` of the job\b/g,"`SSH_AUTH_SOCK` of your shell"],[/\bthe job token \(/g,"the token ("],[/\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,"give the token the scope `write:packages`, and its user the Write role"],[/\bThe job needs `permissions: packages: write`, and .*/g,"The token needs the scope `delete:packages`, and its user the Admin role for the package."],[/\bGive the job `permissions: actions: read`/g,"Use a token that may read runs"],[/\bWithout `permissions: actions: read`/g,"Without a token that may read runs"],[/\bThe step sets no secret with the id `([\w.-]+)`.*/gs,"No secret with the id `$1` has a value: set it in `secrets`."],[/\brelative to the workspace\b/g,"relative to the working directory"],[/\bneeds the OIDC token of the job: .*/g,"needs the OIDC token of a CI job: write `sign: key`"],[/: write `\$\{\{ github\.event\.number \}\}`/g,": write `17`, for example"]];function forCommandLine(e){let[t="",...r]=e.split("\n").map(renderLine);if(!/^\d+ invalid inputs?$/.test(t))return[t,...r].join("\n");let n=r.map(e=>e.replace(/^([a-z-]+)(?=: )/,e=>optionOf(e)??e));return[t.replace("input","option"),...n].join("\n")}function forReader(e){return(0,s.N)()?forCommandLine(e):e}function renderLine(e){return/^\s*\|/.test(e)?e:nameOptions(o.reduce((e,[t,r])=>e.replace(t,r),e))}function nameOptions(e){return e.replace(/(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g,(e,t,r,n)=>{let i=optionOf(r);return void 0===i||void 0===n&&(void 0!==t||"ssh"===r)?e:`${t??""}\`${i}${void 0===n?"":` ${n}`}\``})}function optionOf(e){if(a.has(e))return i.includes(e)?secretVariable(e):`--${e}`}},1963:(e,t,r)=>{r.d(t,{kR:()=>preloadReport,KJ:()=>reportCopy,HN:()=>reportDryRun,xV:()=>reportFailure});var n=r(1078),i=r(7268),s=r(4231),a=r(2651),o=r(4070);function formatInputIssues(e){let t=new Set(e.map(({input:e})=>e)).size;return[`${t} invalid input${1===t?"":"s"}`,...e.map(formatIssue)].join("\n")}function formatIssue({input:e,given:t,expected:r}){return`${e}: ${void 0===t?"":`"${t}" `}${r}`}r(2973),r(4931),r(7270);let BuildErrors=class BuildErrors extends i.tQ{record;constructor(e,t){super(e),this.name="BuildErrors",this.record=t}};let l={merge:()=>[r.e(549).then(r.bind(r,1549)),r.e(152).then(r.bind(r,5152)),r.e(973).then(r.bind(r,8973))],copy:()=>[r.e(237).then(r.bind(r,7237)),r.e(973).then(r.bind(r,8973))]};function preloadReport(e){for(let t of l[e]())t.catch(()=>void 0)}async function reportDryRun({report:e,problems:t}){let{renderDryRun:n,renderDryRunSummary:s}=await r.e(967).then(r.bind(r,1967));if(n(e).forEach(e=>o.t.line((0,a.n)(e))),await writeSummary(s(e)),t.length>0)throw new i.tQ(t)}async function reportCopy(e,t){let{renderCopyLines:n,renderCopyOutputs:i,renderCopySummary:s}=await r.e(237).then(r.bind(r,7237));setOutputs(i(e)),n(e,t).forEach(e=>o.t.line(e)),await writeSummary(s(e,t))}async function reportFailure(e,t){let{headline:r,body:l}=(0,i.Wk)(e);e instanceof s.dz?(e.warnings.forEach(e=>o.t.warn(e)),n.C1((0,a.n)(formatInputIssues(e.issues)))):(o.t.line((0,a.n)(l)),n.C1((0,a.n)(r))),await writeSummary(await failureSummary(e),t)}async function failureSummary(e){let{renderErrorSummary:t,renderFailedSummary:n}=await r.e(973).then(r.bind(r,8973));if(e instanceof BuildErrors)return n(e.record,performance.now());let{headline:a,body:o}=(0,i.Wk)(e);if(!(e instanceof s.dz))return t(a,o);let[l="",...c]=formatInputIssues(e.issues).split("\n");return t(l,c.join("\n"))}function setOutputs(e){Object.entries(e).forEach(([e,t])=>n.uH(e,t))}let c={secrets:new Set,isWanted:!0};async function writeSummary(e,{secrets:t,isWanted:i}=c){if(!process.env.GITHUB_STEP_SUMMARY||!i)return;let{limitSummary:s,maskSecrets:a}=await r.e(973).then(r.bind(r,8973));await n.z.addRaw(s(a(e,t))).write().catch(e=>n.$e(`The summary could not be written: ${String(e)}`))}},4070:(e,t,r)=>{r.d(t,{t:()=>a});var n=r(1078),i=r(1025),s=r(2651);let a={info:e=>n.pq((0,i.Fy)((0,s.n)(e))),line:e=>void(0,i.x1)([e]),warn:e=>n.$e((0,s.n)(e)),debug:e=>n.Yz(e),annotate:({title:e,message:t,file:r,line:i})=>n.$e(t,{title:e,...void 0!==r&&{file:r},...void 0!==i&&{startLine:i}}),lines:i.x1}},8444:(e,t,r)=>{r.d(t,{Q:()=>withTelemetry});var n=r(4620),i=r(2150);function isOn({traces:e,metrics:t}){return void 0!==e||void 0!==t}async function withTelemetry(e,t,r){let n;try{await r()}catch(e){throw n=e??Error("unknown"),e}finally{await send(e,t,n).catch(t=>e.log.debug(`No telemetry: ${String(t)}`))}}async function send(e,{action:t,record:s},a){let{env:o,event:l,log:c,signal:u}=e,ignore=()=>void 0,d=(0,i.v)({env:o,text:e=>(o[(0,n.Qn)(e)]??"").trim(),report:ignore,warn:ignore});if(s.isDry||!isOn(d))return;let{createRoot:f,describeEnd:h,sendTelemetry:p}=await r.e(514).then(r.bind(r,9133)),[,m,g]=(s.traceparent??"").split("-"),w=void 0!==m&&void 0!==g?{traceId:m,spanId:g}:f(d,l),y={action:t,record:s,event:l,pipeline:o.GITHUB_WORKFLOW??"",job:o.GITHUB_JOB??"",id:`${l.runId}-${l.runAttempt}-${w.spanId}`,end:h(a,u.aborted),now:Date.now()};(await p({settings:d,run:y,root:w,env:o})).forEach(e=>c.warn(e))}},3344:(e,t,r)=>{r.d(t,{HU:()=>parseChoice,Hn:()=>isTrue,yG:()=>parseBoolean});var n=r(4231);function parseBoolean(e,t,r){return!!/^(true|True|TRUE)$/.test(t)||(/^(false|False|FALSE)$/.test(t)||r({input:e,given:(0,n.ml)(t),expected:"is neither `true` nor `false`"}),!1)}function isTrue(e=""){return/^(1|t|true)$/i.test(e)}function parseChoice(e,t,r,i){let s=/^(true|True|TRUE|false|False|FALSE)$/.test(t)?t.toLowerCase():t;if(""===s)return;if(Object.hasOwn(r,s))return r[s];let a=Object.keys(r).filter(e=>"true"!==e&&"false"!==e);i({input:e,given:(0,n.ml)(t),expected:`is not one of ${a.map(e=>`\`${e}\``).join(", ")}`})}},8561:(e,t,r)=>{r.d(t,{N:()=>runsForCommandLine});function runsForCommandLine(e=process.env){return"true"===e.MULTIARCH_BUILD_COMMAND_LINE}},3716:(e,t,r)=>{r.d(t,{Y:()=>allowManyListeners,_:()=>mapConcurrent});var n=r(8474);async function mapConcurrent(e,t,r=8){let n=[],i=e.entries(),s=!1,worker=async()=>{for(let[e,r]of i){if(s)return;try{n[e]=await t(r)}catch(e){throw s=!0,e}}};return await Promise.all(Array.from({length:Math.min(r,e.length)},worker)),n}function allowManyListeners(){(0,n.setMaxListeners)(0)}},1715:(e,t,r)=>{function splitFields(e){let t=/(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y,r=[];for(;;){let n=t.exec(e);if(!n)return;if(r.push(void 0===n[1]?(n[2]??"").trim():n[1].replaceAll('""','"')),""===n[3])return r}}function getAttribute(e,t){return e.find(([e])=>e===t)?.[1]}r.d(t,{D$:()=>getAttribute,Kp:()=>splitFields})},7268:(e,t,r)=>{r.d(t,{Wk:()=>formatError,c4:()=>isNotFound,gJ:()=>errorMessage,tQ:()=>UserErrors,yo:()=>UserError});let UserError=class UserError extends Error{code;hint;details;constructor({code:e,message:t,hint:r,details:n=[],cause:i}){super(t,{cause:i}),this.name="UserError",this.code=e,this.hint=r,this.details=n}get retryable(){return"busy"===this.code}};let UserErrors=class UserErrors extends Error{errors;constructor(e){super(e.map(({message:e})=>e).join("; ")),this.name="UserErrors",this.errors=e}};function formatError(e){if(e instanceof UserErrors&&e.errors.length>1){let t=e.errors.map(formatError);return{headline:t.map(({headline:e})=>e).join("\n"),body:t.map(({headline:e,body:t})=>`${e}
-${t}`).join("\n\n")}}let t=e instanceof UserErrors?e.errors[0]:e;if(t instanceof UserError){let e=t.details.map(e=>`  | ${e}`);return{headline:t.message,body:[...e,t.hint].join("\n")}}return{headline:`Unexpected error: ${errorMessage(t)}`,body:[t instanceof Error?t.stack??"":"","This looks like a bug in multiarch-build: please report it with the lines above."].join("\n")}}function errorMessage(e){return e instanceof Error?e.message:String(e)}function isNotFound(e){return e instanceof Error&&"status"in e&&404===e.status}},4506:(t,r,n)=>{n.d(r,{s3:()=>entryPath,m0:()=>exec,wc:()=>execTool,C2:()=>inheritedEnv,DW:()=>minimalEnv,kp:()=>startProcess,zE:()=>waitForExit,rz:()=>withholdVariables});let i=e(import.meta.url)("node:child_process");var s=n(8161),a=n(6760),o=n(2243);async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:s=0x1000000,signal:a,...o}=r,l=startProcess(e,t,{...o,stdio:["pipe","pipe","pipe"]}),c={isKilled:!1},kill=()=>{c.isKilled=!0,l.kill("SIGKILL"),l.stdout?.destroy(),l.stderr?.destroy()},u=new Output(s,kill),d=new Output(s,kill);l.stdout?.on("data",e=>u.add(e)),l.stderr?.on("data",e=>d.add(e)),l.stdin?.on("error",()=>void 0),l.stdin?.end(n);let f=setTimeout(kill,i);a?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(l);return{code:c.isKilled?124:e,stdout:u.text,stderr:d.text}}finally{clearTimeout(f),a?.removeEventListener("abort",kill)}}async function execTool(e,t,{env:r,cwd:i,deadline:s=1e4,maxOutput:a=0x1000000}={}){let o=await Promise.resolve().then(n.bind(n,640)),l={isKilled:!1},kill=()=>{l.isKilled=!0;let e=Number.parseInt(c.text,10);e>0&&killIfRunning(e)},c=new Output(a,kill),u=new Output(a,kill),d=setTimeout(kill,s);try{let n=await o.exec("/bin/sh",["-c",'echo $$ && exec "$0" "$@" </dev/null',e,...t],{env:definedVariables(r??inheritedEnv()),...void 0!==i&&{cwd:i},silent:!0,ignoreReturnCode:!0,delay:500,listeners:{stdout:e=>c.add(e),stderr:e=>u.add(e)}}),s=c.text.slice(c.text.indexOf("\n")+1);return{code:l.isKilled?124:n,stdout:s,stderr:u.text}}finally{clearTimeout(d)}}function killIfRunning(e){try{process.kill(e,"SIGKILL")}catch{}}let Output=class Output{#p;#m;#g=[];#w=0;constructor(e,t){this.#p=e,this.#m=t}add(e){!(this.#w>this.#p)&&(this.#w+=e.length,this.#g.push(e),this.#w>this.#p&&this.#m())}get text(){return Buffer.concat(this.#g).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?o.Dq:63);try{return(0,i.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?s.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!l.has(t)))}let l=new Set,c=/^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/;function withholdVariables(e){for(let t of e)c.test(t)||l.add(t)}function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}function entryPath(e){return(0,a.join)((0,a.dirname)(process.argv[1]??""),`../${e}/index.js`)}},2243:(t,r,n)=>{n.d(r,{gR:()=>contains,lw:()=>homeDir,Dq:()=>o,XF:()=>readRegularFile,M1:()=>removeDir,rz:()=>setPrivateUmask,I2:()=>specialKind,o_:()=>tryRead,cz:()=>tryReadTail,pb:()=>writePrivate}),n(7598);var i=n(3024);e(import.meta.url)("node:stream/promises");var s=n(8161);let a=process.umask(63);process.umask(a);let o=a;function setPrivateUmask(){process.umask(63)}function homeDir(){try{return(0,s.homedir)()}catch{return"/"}}function tryRead(e){try{let t=(0,i.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,i.readFileSync)(e,"utf8"):""}catch{return""}}function readRegularFile(e){let t=(0,i.statSync)(e);if(!t.isFile()||t.size>4194304)throw Error(`not a file of at most 4 MiB: ${e}`);return(0,i.readFileSync)(e,"utf8")}function tryReadTail(e,t){try{let r=(0,i.openSync)(e,"r");try{let{size:e}=(0,i.fstatSync)(r),n=Buffer.alloc(Math.min(e,t));return n.toString("utf8",0,(0,i.readSync)(r,n,0,n.length,e-n.length))}finally{(0,i.closeSync)(r)}}catch{return""}}function specialKind(e){try{let t=(0,i.statSync)(e);return l.find(([e])=>e(t))?.[1]}catch{return}}let l=[[e=>e.isFIFO(),"a named pipe"],[e=>e.isSocket(),"a socket"],[e=>e.isCharacterDevice()||e.isBlockDevice(),"a device"]];function contains(e,t){let[r,n]=[e,t].map(e=>`${realPath(e)}/`.replace("//","/"));return n.startsWith(r)}function realPath(e){try{return(0,i.realpathSync)(e)}catch{return e}}function writePrivate(e,t){(0,i.writeFileSync)(e,t,{mode:384})}function removeDir(e){(0,i.rmSync)(e,{recursive:!0,force:!0,maxRetries:3})}},432:(e,t,r)=>{function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function formatRow(e){return`| ${e.map(e=>escapeMarkup(e).replaceAll("|","\\|").replaceAll("\n"," ")).join(" | ")} |`}r.d(t,{My:()=>escapeMarkup,TM:()=>firstLine,a3:()=>formatDuration,iZ:()=>formatRow,z3:()=>formatBytes});let n=/((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/;function escapeMarkup(e){return splitCode(e).map(({isCode:e,part:t})=>e?t:t.replace(/[\\`<[\]]/g,"\\$&")).join("").replace(/^([ \t]*)([#~])/gm,"$1\\$2")}function splitCode(e){return e.split(n).flatMap((e,t)=>t%3==2?[]:[{isCode:t%3==1,part:e}])}function firstLine(e){return e.split("\n")[0]??""}},1931:(e,t,r)=>{r.d(t,{Hy:()=>createFetch,YF:()=>tlsOptions,Ze:()=>findErrorCode,fb:()=>isUntrusted,oJ:()=>limitResponses,rI:()=>loadDispatch,su:()=>createSystemTrust,zO:()=>readChunks});var n=r(2243),i=r(8453),s=r(7087);function createFetch(e,t={}){let r=withSystemCertificates(e),n=new Map;return async(i,s)=>{let a,o,l=new URL(i instanceof Request?i.url:i),c=t[l.host]??t[`${l.host}:443`],u=c??{ca:"",http:!1,insecure:!1};return(u.http&&(l.protocol="http:"),""!==u.ca||u.insecure)?await (a=JSON.stringify([u.ca,u.insecure]),o=n.get(a)??lazily(async()=>await loadUndici(e,await tlsOptions(u))),n.set(a,o),o)(l,s):await r(c?l:i,s)}}function withSystemCertificates(e){let t,r=(0,s.pk)(e)?lazily(()=>loadUndici(e)):globalThis.fetch,n=createSystemTrust(e);return async(i,s)=>await n(async n=>{let load=async()=>await loadUndici(e,await tlsOptions({ca:n,insecure:!1})),a=""===n?r:t??=lazily(load);return await a(i,s)})}function createSystemTrust(e){let t="";return async r=>{try{return await r(t)}catch(s){let n=""===t&&isUntrusted(findErrorCode(s))?systemCertificates(e):"";if(""===n)throw s;let i=await r(n);return t=n,i}}}let a=["/etc/ssl/certs/ca-certificates.crt","/etc/pki/tls/certs/ca-bundle.crt","/etc/ssl/ca-bundle.pem","/etc/pki/tls/cacert.pem","/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem","/etc/ssl/cert.pem"];function systemCertificates({SSL_CERT_FILE:e=""}){return(""===e?a:[e]).map(n.o_).find(e=>""!==e)??""}let o=/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;function isUntrusted(e){return void 0!==e&&o.test(e)}function findErrorCode(e,t=0){let{code:r,cause:n,errors:s}=(0,i.qY)(e);return"string"==typeof r?r:t>4||void 0===n?(0,i.DD)(s).map(e=>findErrorCode(e,t+1))[0]:findErrorCode(n,t+1)}async function*readChunks(e,t){let r=0;for await(let n of e.body??[])if(n instanceof Uint8Array&&(r+=n.length,yield n,r>t))return}function limitResponses(e,t){return async(r,n)=>{let s=await e(r,n),a=[];for await(let e of readChunks(s,t))a.push(e);let o=Buffer.concat(a),l=new URL(s.url||new Request(r).url).host;if(o.length>t)throw Error(`the answer of ${l} is longer than ${t/1024/1024} MiB`);if(/\bjson\b/.test(s.headers.get("content-type")??"")&&(0,i.f_)(o.toString("utf8")))throw Error(`the answer of ${l} is nested too deeply`);let{status:c,statusText:u,headers:d}=s;return Object.defineProperty(new Response(0===o.length||[204,205,304].includes(c)?null:o,{status:c,statusText:u,headers:d}),"url",{value:s.url})}}async function tlsOptions({ca:e,insecure:t}){return{...""===e?{}:{ca:[...(await Promise.resolve().then(r.t.bind(r,1692,23))).rootCertificates,e]},rejectUnauthorized:!t}}function lazily(e){let t;return async(r,n)=>await (await (t??=e()))(r,n)}async function loadUndici(e,t){let{fetch:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await loadDispatch(e,t);return(e,t)=>n(e,{...t,dispatcher:{dispatch:i}})}async function loadDispatch(e,t){let{Agent:n,ProxyAgent:i}=await r.e(752).then(r.t.bind(r,6752,19)),a=new n({...t&&{connect:t}}),o=new Map;return(r,n)=>{let l=new URL(String(r.origin)),c=(0,s.iJ)(l,e);if(void 0===c)return a.dispatch(r,n);if(!/^https?:/.test(c))throw unsupportedProxy(c);let u=`${l.protocol}${c}`,d=o.get(u)??new i({uri:c,...t&&{requestTls:t},proxyTunnel:"https:"===l.protocol});return o.set(u,d),d.dispatch(r,n)}}function unsupportedProxy(e){let[,t="",r=""]=/^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(e)??[];return Object.assign(Error(`the proxy ${t}://${r} is not supported: use an http or https proxy`),{code:"ERR_INVALID_PROXY"})}},4231:(e,t,r)=>{r.d(t,{au:()=>didYouMean,dz:()=>InputError,ml:()=>shorten});let InputError=class InputError extends Error{issues;warnings;constructor(e,t=[]){super(`invalid inputs: ${[...new Set(e.map(({input:e})=>e))].join(", ")}`),this.name="InputError",this.issues=e,this.warnings=t}};function shorten(e){let t=Array.from(e.trim());return(t.length>100?[...t.slice(0,99),"…"]:t).join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,e=>"\n"===e?"\\n":"	"===e?" ":`\\u${(e.codePointAt(0)??0).toString(16).padStart(4,"0")}`)}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let s=1;s<=e.length;s++){let a=[s];for(let o of r.slice(1)){let r=e[s-1]===t[o-1],l=e[s-1]===t[o-2]&&e[s-2]===t[o-1],[c,u,d]=[at(a,o-1),at(i,o),at(i,o-1)],f=l?at(n,o-2)+1:1/0;a.push(Math.min(u+1,c+1,d+ +!r,f))}n=i,i=a}return at(i,t.length)}function at(e,t){return e[t]??1/0}},8453:(e,t,r)=>{function asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}r.d(t,{Bl:()=>tryParseJson,DD:()=>asList,e1:()=>asText,f_:()=>isTooDeep,qY:()=>asRecord,u4:()=>isRecord})},1094:(e,t,r)=>{r.d(t,{ry:()=>splitList});var n=r(1715);function splitLines(e){return e.split(/\r\n|\r|\n/).map((e,t)=>({text:e.trim(),line:t+1})).filter(e=>!isIgnored(e.text))}function splitList(e){return splitLines(e).flatMap(e=>(0,n.Kp)(e.text)??e.text.split(",")).map(e=>e.trim()).filter(e=>""!==e)}function isIgnored(e){return""===e||e.startsWith("#")}r(4231)},4885:(e,t,r)=>{r.d(t,{DD:()=>refuseLocalUrl,MJ:()=>isLocalAddress,fB:()=>a,kS:()=>lookupPublic,mJ:()=>isLocalHost});var n=r(610),i=r(7030);let s=new i.BlockList;s.addSubnet("0.0.0.0",8),s.addSubnet("127.0.0.0",8),s.addSubnet("169.254.0.0",16),s.addAddress("168.63.129.16"),s.addAddress("100.100.100.200"),s.addSubnet("::",127,"ipv6"),s.addSubnet("fe80::",10,"ipv6"),s.addAddress("fd00:ec2::254","ipv6");let a="ERR_INVALID_LOCAL_ADDRESS";function isLocalAddress(e){return s.check(e,6===(0,i.isIP)(e)?"ipv6":"ipv4")}function localAddressError(e){return Object.assign(Error(`${e}, an address of this machine or of the metadata service of a cloud`),{code:a})}function refuseLocalUrl({hostname:e,host:t}){let r=e.replace(/^\[|\]$/g,"");if(0!==(0,i.isIP)(r)&&isLocalAddress(r))throw localAddressError(t)}let lookupPublic=(e,t,r)=>{(0,n.lookup)(e,{...t,all:!0},(n,i)=>{n?r(n,[]):i.some(({address:e})=>isLocalAddress(e))?r(localAddressError(e),[]):!0===t.all?r(null,i):r(null,i[0]?.address??"",i[0]?.family)})};async function isLocalHost(e){let t=e.replace(/^\[|\]$/g,"");return 0!==(0,i.isIP)(t)?isLocalAddress(t):await new Promise(e=>{(0,n.lookup)(t,{all:!0},(t,r)=>{e(null===t&&r.some(e=>isLocalAddress(e.address)))})})}},1025:(e,t,r)=>{r.d(t,{Fy:()=>escapeWorkflowCommands,NS:()=>exit,x1:()=>writeLines});var n=r(8474);async function exit(){await new Promise(e=>process.stdout.write("",e)),process.exit()}function writeLines(e){return process.stdout.write(e.map(e=>`${escapeWorkflowCommands(e)}
-`).join("")),process.stdout.writableNeedDrain?(0,n.once)(process.stdout,"drain"):void 0}function escapeWorkflowCommands(e){return e.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g,"$1$2:​").replace(/##(?=\[)/g,"##​")}},8085:(e,t,r)=>{r.d(t,{fB:()=>restorePem,oA:()=>n});let n=/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;function restorePem(e){let t=restoreLines(e).replace(n,(e,t,r)=>["",r.includes(":")?e:formatPemBlock(t,r),""].join("\n")).split("\n").map(e=>e.trim());return`${t.filter((e,r)=>""!==e||t[r-1]?.includes(":")).join("\n")}
-`}function restoreLines(e){return e.replace(/^\uFEFF/,"").replace(/\r\n?/g,"\n").replace(/\\r\\n|\\n/g,"\n")}function formatPemBlock(e,t){let r=t.replace(/\s+/g,"").match(/.{1,64}/g)??[];return`-----BEGIN ${e}-----
-${r.join("\n")}
------END ${e}-----`}},6728:(e,t,r)=>{r.d(t,{FL:()=>parsePlatform,qA:()=>parsePlatforms});var n=r(4231);let i=new Set("aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasi wasip1 windows".split(" ")),s=new Set("386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" ")),a=["linux/amd64","linux/arm64","linux/arm/v7","linux/arm/v6","linux/386","linux/ppc64le","linux/s390x","linux/riscv64","linux/loong64","windows/amd64"],o=new Map(Object.entries({aarch64:["arm64"],arm32v5:["arm","v5"],arm32v6:["arm","v6"],arm32v7:["arm","v7"],arm64v8:["arm64"],armel:["arm","v6"],armhf:["arm","v7"],armv5:["arm","v5"],armv6:["arm","v6"],armv6l:["arm","v6"],armv7:["arm","v7"],armv7l:["arm","v7"],armv8:["arm64"],i386:["386"],i686:["386"],loongarch64:["loong64"],mips64el:["mips64le"],mipsel:["mipsle"],ppc64el:["ppc64le"],riscv64gc:["riscv64"],s390:["s390x"],"x86-64":["amd64"],x86_64:["amd64"],x64:["amd64"],x86:["386"]})),l={amd64:/^v[1-4]$/,arm:/^v[5-8]$/,arm64:/^v[89](\.\d)?$/,ppc64le:/^power\d{1,2}$/,riscv64:/^rva\d\du64$/},c={amd64:["v1"],arm64:["v8","v8.0"]};function parsePlatform(e){let t=e.trim().toLowerCase().split("/");if(t.some(e=>""===e)||t.length>3)return;let[r="",n=""]=t;return 1===t.length?join("linux",r):2!==t.length||isSystem(r)?join(r,n,t[2]):join("linux",r,n)}function parsePlatforms(e,t,r){let i=new Set;for(let s of t){let t=parsePlatform(s);t?i.add(t):r({input:e,given:(0,n.ml)(s),expected:platformExpected(s)})}return[...i]}function platformExpected(e){let t=e.trim().toLowerCase();if(isSystem(t))return`has no architecture: write \`${t}/amd64\`, for example`;if(/^[[{"']/.test(t))return"is not a platform: write plain `os/architecture`, one per line, without quotes or brackets";let r=[...a,...a.map(e=>e.replace("linux/",""))];return`is not a platform: write \`os/architecture\` such as \`linux/arm64\`${(0,n.au)(t,r)}`}function join(e,t,r=""){let n="macos"===e?"darwin":e,[a,l=""]=o.get(t)??[t];if(!i.has(n)||!s.has(a))return;let c=normalizeVariant(a,r||l);return void 0===c?void 0:asPlatform(`${n}/${a}${c&&`/${c}`}`)}function normalizeVariant(e,t){if(""===t)return"arm"===e?"v7":"";let r=/^\d/.test(t)?`v${t}`:t;if(l[e]?.test(r))return c[e]?.includes(r)?"":r}function isSystem(e){return i.has(e)||"macos"===e}function asPlatform(e){return isCanonical(e)?e:void 0}function isCanonical(e){return/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/.test(e)}},7087:(e,t,r)=>{r.d(t,{U9:()=>isLoopback,iJ:()=>proxyFor,pk:()=>namesProxy});var n=r(7030);function namesProxy(e){return""!==variable(e,"HTTP_PROXY")||""!==variable(e,"HTTPS_PROXY")}function proxyFor({protocol:e,hostname:t,port:r},n){let i=variable(n,"https:"===e?"HTTPS_PROXY":"HTTP_PROXY"),s=t.replace(/^\[|\]$/g,"").replace(/\.$/,"").toLowerCase();if(""===i||isLoopback(s))return;let a={host:s,port:r||("https:"===e?"443":"80")};if(!variable(n,"NO_PROXY").toLowerCase().split(",").some(e=>excludes(e.trim(),a)))return i.includes("://")?i:`http://${i}`}function variable(e,t){return[e[t],e[t.toLowerCase()]].find(e=>void 0!==e&&""!==e)??""}function isLoopback(e){return/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(e)}function excludes(e,{host:t,port:r}){if(""===e||"*"===e)return"*"===e;let[,i="",s]=/^([0-9a-f.:]+)\/(\d+)$/.exec(e)??[];if(void 0!==s)return isInNetwork(t,i,Number(s));let a=parseEntry(e),o=a.host.replace(/^\*(?=\.)/,"");return""!==o&&(void 0===a.port||a.port===r)&&(o.startsWith(".")?t.endsWith(o):t===o||0===(0,n.isIP)(t)&&t.endsWith(`.${o}`))}function parseEntry(e){let t=/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(e);return t?{host:t[1]??t[2]??"",port:t[3]}:{host:e}}function isInNetwork(e,t,r){let i=4===(0,n.isIP)(t)?"ipv4":"ipv6";if(0===(0,n.isIP)(e)||0===(0,n.isIP)(t)||r>("ipv4"===i?32:128))return!1;let s=new n.BlockList;return s.addSubnet(t,r,i),s.check(e,4===(0,n.isIP)(e)?"ipv4":"ipv6")}},5609:(e,t,r)=>{r.d(t,{V:()=>createRawFetch});var n=r(7067),i=r(7030),s=r(4885);async function download(e,{headers:t,signal:r,isForeign:n},i){r.throwIfAborted();let a=new ReadBuffer,o=await connect(e,i,{onread:{buffer:()=>a.place(),callback:(e,t)=>a.add(e,t)},...!0===n&&{lookup:s.kS}}),cancel=()=>o.destroy(r.reason);r.addEventListener("abort",cancel,{once:!0});let end=()=>{r.removeEventListener("abort",cancel),o.destroy()};a.read(o);try{o.write(requestText(e,t));let r=parseHead(await readHead(a));if(r)return{...r,body:contentOf(a,r,end)};end();return}catch(e){throw end(),e}}async function connect({protocol:e,hostname:t,port:n},s,a){let o=t.replace(/^\[|\]$/g,"");if("http:"===e)return(0,i.connect)({host:o,port:Number(n||80),...a});let{connect:l}=await Promise.resolve().then(r.t.bind(r,1692,23)),c=0===(0,i.isIP)(o)?{servername:o}:{};return l({host:o,port:Number(n||443),ALPNProtocols:["http/1.1"],...c,...s,...a})}function requestText({host:e,pathname:t,search:r},n){let i=Object.entries({...n,host:e,connection:"close"}).map(([e,t])=>`${e}: ${t}`);if(i.some(e=>/[^\t\x20-\x7e]/.test(e)))throw TypeError("a header of the request is not valid");return`GET ${t}${r} HTTP/1.1\r
-${i.join("\r\n")}\r
-\r
-`}let ReadBuffer=class ReadBuffer{#y=allocateChunk();#b=Array.from({length:3},allocateChunk);#v=0;#_;#E;#$;#k;read(e){this.#_=e;let end=e=>{this.#E??={error:e},this.#$?.()};e.on("error",end).on("end",end).on("close",end)}place(){return this.#y.subarray(this.#v,this.#v+131072)}add(e,t){t.buffer!==this.#y.buffer&&this.#y.set(t.subarray(0,e),this.#v),this.#v+=e;let r=this.#v+131072>524288;return r?this.#$?.():this.#k||(this.#k=setImmediate(this.#T)),!r}#T=()=>{this.#k=void 0,this.#$?.()};async take(){for(;0===this.#v&&!this.#E;)await new Promise(e=>{this.#$=e});if(this.#$=void 0,0===this.#v&&this.#E?.error instanceof Error)throw this.#E.error;let e=this.#y.subarray(0,this.#v);return this.#b.push(this.#y),this.#y=this.#b.shift()??this.#y,this.#v=0,this.#_?.resume(),e.length<65536?Buffer.from(e):e}};let allocateChunk=()=>Buffer.allocUnsafeSlow(655360);async function readHead(e){let t=Buffer.alloc(0);for(;t.length<65536;){let r=await e.take();if(0===r.length)break;let n=(t=Buffer.concat([t,r])).indexOf("\r\n\r\n");if(n>=0)return{text:t.toString("latin1",0,n),rest:t.subarray(n+4)}}}function parseHead(e){let[t="",...r]=e?.text.split("\r\n")??[],n=/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(t)?.[1],i=parseHeaders(r),s=i.get("content-length")??"",a=!i.has("")&&!i.has("transfer-encoding")&&/^\d{1,15}$/.test(s);if(e&&void 0!==n&&a)return{status:Number(n),headers:{get:e=>i.get(e)??null},rest:e.rest,length:Number(s)}}function parseHeaders(e){let t=new Map;for(let r of e){let[,e="",n=""]=/^([!-9;-~]+):[\t ]*(.*?)[\t ]*$/.exec(r)??[],i=t.get(e.toLowerCase());t.set(e.toLowerCase(),void 0===i?n:`${i}, ${n}`)}return t}async function*contentOf(e,{rest:t,length:r},n){try{let n=r;for(let r=t;n>0;r=await e.take()){if(0===r.length&&r!==t)throw cutError();let e=r.subarray(0,n);n-=e.length,e.length>0&&(yield e)}}finally{n()}}function cutError(){return Object.assign(Error("the connection ended within the response"),{code:"ECONNRESET"})}var a=r(1931),o=r(7087);function createRawFetch(e,t={},r=""){let n=new Map,i={ca:t[r]?.ca??"",http:!1,insecure:!1},o=(0,a.su)(e);return async(r,a)=>{let l=new URL(r),c=t[l.host]??t[`${l.host}:443`],{ca:u,http:d,insecure:f}=c??i;d&&(l.protocol="http:");let h=!0===a.isForeign&&!c;h&&(0,s.DD)(l);let send=async t=>{var r;let i,s,o=await (i=JSON.stringify(r={ca:t,insecure:f}),s=n.get(i)??createClient(e,r),n.set(i,s),s);return await o(l.href,{...a,isForeign:h})};return await (""===u?o(send):send(u))}}async function createClient(e,t){let r,n=""!==t.ca||t.insecure?await (0,a.YF)(t):void 0,i=createDirect(n);return async(t,s)=>void 0===(0,o.iJ)(new URL(t),e)?await i(t,s):await (await (r??=loadProxied(e,n)))(t,s)}async function loadProxied(e,t){let{request:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await (0,a.rI)(e,t);return async(e,{body:t,method:r,headers:s,signal:a})=>{let o={...{method:r,headers:s,signal:a,...void 0!==t&&{body:t}},dispatcher:{dispatch:i}},{statusCode:l,headers:c,body:u}=await n(e,o);return{status:l,headers:headersOf(c),body:u}}}function createDirect(e){let t,i={keepAlive:!0,timeout:4e3,maxSockets:10},s=new n.Agent(i),sendPlain=(e,t)=>(0,n.request)(e,{...t,agent:s}),loadSecure=async()=>{let t=await Promise.resolve().then(r.t.bind(r,4708,23)),n=new t.Agent({...i,...e});return(e,r)=>t.request(e,{...r,agent:n})};return async(r,n)=>{let i=!0===n.isLarge?await download(new URL(r),n,e):void 0;if(i)return i;let s=r.startsWith("https:")?await (t??=loadSecure()):sendPlain;return await exchange(s,r,n)}}async function exchange(e,t,r){let{body:n,signal:i,method:a,headers:o,isForeign:c}=r;i.throwIfAborted();let u=e(t,{method:a,headers:o,...!0===c&&{lookup:s.kS}}),cancel=()=>u.destroy(i.reason);i.addEventListener("abort",cancel,{once:!0}),u.once("close",()=>i.removeEventListener("abort",cancel));let d=await new Promise((e,t)=>{u.on("response",e).on("error",t),sendBody(u,n).catch(e=>u.destroy(e))});d.on("error",ignore);let f=d.socket.remoteAddress,h=Number(d.headers["content-length"]??1/0)<=l?[await readAll(u,d)]:raw_fetch_contentOf(u,d);return{status:d.statusCode??0,headers:headersOf(d.headers),body:h,address:f}}let l=65536;async function readAll(e,t){let r=[];return await new Promise((e,n)=>{t.on("data",e=>r.push(e)).once("end",e).once("error",n)}),e.writableEnded||e.destroy(),Buffer.concat(r)}let ignore=()=>void 0;async function sendBody(e,t){if("object"!=typeof t||t instanceof Uint8Array)return void e.end(t);let r=0,n=ignore;e.once("close",()=>n());let sent=()=>{r--,n()},isClosed=()=>e.destroyed;for await(let i of t){if(isClosed())return;for(r++,e.write(i,sent);r>=3&&!isClosed();)await new Promise(e=>n=e)}e.end()}async function*raw_fetch_contentOf(e,t){try{yield*t}finally{e.writableEnded||e.destroy()}}function headersOf(e){return{get:t=>{let r=e[t.toLowerCase()];return void 0===r?null:String(r)}}}},1737:(e,t,r)=>{r.d(t,{L5:()=>retry,lF:()=>createBackoff,ml:()=>i,mu:()=>parseRetryAfter});var n=r(8500);let i={now:Date.now,sleep:(e,t)=>(0,n.setTimeout)(e,void 0,t&&{signal:t}),random:Math.random};async function retry(e,t){let r=createBackoff(t);for(let t=1;;t++)try{return await e(t)}catch(e){await r(e)}}function createBackoff({policy:e,clock:t=i,signal:r,log:n=()=>void 0}){let s=t.now(),a=0;return async i=>{if(r?.aborted||!isTransient(i))throw i;let o=nextWait(e,++a,{retryAfter:i.retryAfter,random:t.random()});if(void 0===o||t.now()-s+o>(e.deadline??1/0))throw i;n(`${i.message}; trying again in ${(o/1e3).toFixed(1)} s`),await t.sleep(o,r)}}function nextWait({waits:e,jitter:t=0,longestRetryAfter:r=0},n,{retryAfter:i=0,random:s=1}={}){let a=e[n-1];if(void 0!==a)return Math.max(a*(1-t+t*s),Math.min(i,r))}function parseRetryAfter(e,t){let r=e?.trim()??"";if(/^\d+(\.\d+)?$/.test(r))return 1e3*Number(r);let n=/^[A-Z][a-z]{2}/.test(r)?Date.parse(r):0/0;return Number.isNaN(n)?void 0:Math.max(0,n-t)}function isTransient(e){return e instanceof Error&&"transient"in e&&!0===e.transient}},9826:(e,t,r)=>{r.d(t,{NE:()=>withDeadline,Q3:()=>retryOnRefused,Zy:()=>waitForFile,cZ:()=>logWait,co:()=>withNotices,wj:()=>withTimeout,yy:()=>sleep,zr:()=>withAbort});var n=r(3024);r(7030);var i=r(8453);function sleep(e){return new Promise(t=>setTimeout(t,e))}async function withTimeout(e,t,r){let n,i=new Promise((t,i)=>{n=setTimeout(()=>i(r()),e)});try{return await Promise.race([t,i])}finally{clearTimeout(n)}}async function withDeadline(e,t,r,n){let i=new AbortController,s=setTimeout(()=>i.abort(r()),e),cancel=()=>i.abort(t?.reason);t?.addEventListener("abort",cancel,{once:!0}),t?.aborted&&cancel();try{return await n(i.signal)}finally{clearTimeout(s),t?.removeEventListener("abort",cancel)}}async function withAbort(e,t){let r;t.catch(()=>void 0),e.throwIfAborted();let n=new Promise((t,n)=>{r=()=>n(e.reason instanceof Error?e.reason:Error("cancelled")),e.addEventListener("abort",r,{once:!0})});try{return await Promise.race([t,n])}finally{r&&e.removeEventListener("abort",r)}}async function withNotices(e,t){let r=0,n=setInterval(()=>{(1==++r||r%6==0)&&t(5e3*r)},5e3);try{return await e}finally{clearInterval(n)}}async function logWait(e,t,r){return await withNotices(t,t=>r(`Waiting for ${e} (${t/1e3} s)`))}async function waitForFile(e,t,r){await waitUntil(()=>Promise.resolve((0,n.existsSync)(e)),{timeout:t,signal:r,message:`${e} was not created within ${t/1e3} s`})}async function waitUntil(e,{timeout:t,signal:r,message:n}){let i=Date.now()+t;for(;!await e();){if(r?.throwIfAborted(),Date.now()>i)throw Error(n);await sleep(4)}}async function retryOnRefused(e){return await e().catch(async t=>{if(![t,(0,i.qY)(t).cause].some(e=>"ECONNREFUSED"===(0,i.qY)(e).code))throw t;return await sleep(100),await e()})}},8449:(e,t,r)=>{function annotationsAt(e,t,r){return Object.fromEntries([...e.filter(e=>e.level===t&&(void 0===e.platform||e.platform===r))].sort((e,t)=>Number(void 0!==e.platform)-Number(void 0!==t.platform)).map(({key:e,value:t})=>[e,t]))}function formatAnnotation(e){return`${formatLevel(e)}:${e.key}=${e.value}`}function formatLevel({level:e,platform:t}){return void 0===t?e:`${e}[${t}]`}r.d(t,{wv:()=>annotationsAt,tn:()=>formatAnnotation,eI:()=>formatLevel}),r(1094),r(4231),r(5525),r(6728)},4933:(e,t,r)=>{r.d(t,{HG:()=>NotDeletedError,Iy:()=>splitOwner,cz:()=>urlHost,uT:()=>trimSlashes});let NotDeletedError=class NotDeletedError extends Error{isUnsupported;constructor(e,t,r=!1){super(e,{cause:t}),this.name="NotDeletedError",this.isUnsupported=r}};function splitOwner(e){let t=e.indexOf("/");return{owner:e.slice(0,Math.max(0,t)),name:e.slice(t+1)}}function trimSlashes(e){return e.replace(/\/+$/,"")}function urlHost(e){return URL.canParse(e)?new URL(e).host.toLowerCase():""}},385:(e,t,r)=>{r.d(t,{Hq:()=>parseChildren,J:()=>parseManifestInfo});var n=r(8453),i=r(506),s=r(1793),a=r(5525);let o="application/vnd.buildkit.cacheconfig.v0",l="application/vnd.in-toto+json",c=/^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/,u=/^(text\/spdx|application\/(spdx|vnd\.cyclonedx|vnd\.syft))(\+json|\+xml)?$/,d=new Map,f=[];function parseManifestInfo(e,t,r){let o=parseDocument(t);if(2!==o.schemaVersion)throw Error(`${e} is not an image manifest or index`);let l=indexEntries(o),c=imageBlobs(o),u=l.map(e=>(0,n.e1)(e.digest)).filter(i.Bc),h=(0,n.e1)((0,n.qY)(o.subject).digest),p=(0,n.qY)(o.annotations),m=(0,n.e1)(p[a.xz]),g=(0,n.e1)(p[a.Yo]),w=(0,n.e1)(p["org.opencontainers.image.version"]),y=l.flatMap(attestationEntry),b=statementBlobs(c);return{digest:e,kind:manifestKind((0,i.$U)(r),l,c),refs:0===u.length?f:[...new Set(u)],subject:(0,i.Bc)(h)?h:void 0,attests:0===y.length?d:new Map(y),runAnnotation:""===m?void 0:m,...""!==g&&{pullRequest:g},...`${a.R2}platform`in p&&{isPart:!0},...""!==w&&{version:w},versionRun:(0,s._G)(w),statements:0===b.length?f:b}}function statementBlobs(e){return e.filter(({mediaType:e})=>e===l||c.test((0,n.e1)(e))).sort((e,t)=>Number(e.size)-Number(t.size)).map(({digest:e})=>(0,n.e1)(e))}let parseDocument=e=>(0,n.qY)((0,n.Bl)(new TextDecoder().decode(e))),indexEntries=e=>(0,n.DD)(e.manifests).map(n.qY),imageBlobs=e=>[e.config,...(0,n.DD)(e.layers)].map(n.qY);function manifestKind(e,t,[r,...i]){if(t.some(e=>e.mediaType===o)||r?.mediaType===o)return"cache";if(r?.mediaType===a.rg)return"history";if(e)return"index";let s=i.map(e=>(0,n.e1)(e.mediaType));return 0===s.length?"image":s.every(e=>e===l)?"attestation":s.every(e=>c.test(e))?"signature":s.every(e=>u.test(e))?"sbom":"image"}function attestationEntry(e){let t=(0,n.qY)(e.annotations),r=(0,n.e1)(t["vnd.docker.reference.digest"]);return"attestation-manifest"===t["vnd.docker.reference.type"]?[[(0,n.e1)(e.digest),r]]:[]}function parseChildren(e){return indexEntries(parseDocument(e)).map(e=>(0,n.e1)(e.digest))}},4449:(e,t,r)=>{r.d(t,{CA:()=>unlessNotFound,UB:()=>s,createPackageRepository:()=>createPackageRepository,p:()=>listTagNames});var n=r(7268);r(9832),r(3716),r(4933);var i=r(385);function createPackageRepository(e){let{registry:t,repository:r}=e,n=new Map,read=async e=>{let{bytes:s,mediaType:a}=await t.getManifest(r,e),o=(0,i.J)(e,s,a);return n.set(e,o),o};return{...e,manifest:async e=>n.get(e)??await unlessNotFound(read(e))}}async function listTagNames({listTags:e},t){return await unlessNotFound(e(t))??[]}let s="the tag was moved to another image, so it is kept.";async function unlessNotFound(e){try{return await e}catch(e){if((0,n.c4)(e))return;throw e}}},3786:(e,t,r)=>{function targetLabel({platform:e,variant:t}){return""===t.name?e:`${e} ${t.name}`}r.d(t,{Op:()=>targetLabel}),r(9310)},3788:(e,t,r)=>{r.d(t,{I_:()=>updateAllTags,LI:()=>tryUpdateAllTags,sI:()=>cancelledBeforeTags});var n=r(7268),i=r(9310),s=r(1266);async function updateAllTags(e,t){let{updated:r,failed:n,restored:i}=await tryUpdateAllTags(e,t);if(i)throw immutableTags(n,i);if(r.forEach(e=>t.log.debug(`Updated ${e}`)),n.length>0)throw tagsNotUpdated({updated:r,failed:n})}async function tryUpdateAllTags(e,t){let r=await Promise.all(e.map(readTags)),updateThose=async n=>await Promise.all(e.map((e,i)=>{let s=r[i]??new Map;return updateTagsOf(e,[...s.keys()].filter(e=>n(e,s.get(e))),t)})),isProtectable=(e,t)=>void 0!==t||(0,s.LC)(e),n=await updateThose(isProtectable),i=n.flatMap(({failed:e})=>e).filter(({reason:e})=>(0,s.t3)(e));if(i.length>0){let t=(await Promise.all(e.map((e,t)=>restoreTags(e,r[t])))).flat();return{updated:n.flatMap(e=>e.updated).filter(e=>!t.some(t=>t.tag===e&&void 0===t.failure)),failed:i,restored:t}}let a=[...n,...await updateThose((e,t)=>!isProtectable(e,t))];return{updated:a.flatMap(e=>e.updated),failed:a.flatMap(e=>e.failed)}}async function readTags({variant:e,repository:t,client:r}){let n=e.tags.filter(e=>(0,i.ve)(e,t)).map(({tag:e})=>e),s=await Promise.all(n.map(e=>r.headManifest(t.path,e).catch(()=>"")));return new Map(n.map((e,t)=>[e,s[t]]))}async function restoreTags({repository:e,client:t,index:r},s=new Map){let restore=async([s,a])=>{let o=(0,i.jU)({...e,tag:s});try{let n=await t.headManifest(e.path,s);if(!a||a===r.digest||n!==r.digest)return[];let{bytes:i,mediaType:l}=await t.getManifest(e.path,a);return await t.putManifest(e.path,s,Buffer.from(i),l),[{tag:o,failure:void 0}]}catch(e){return[{tag:o,failure:(0,n.gJ)(e)}]}};return(await Promise.all([...s].map(restore))).flat()}function cancelledBeforeTags(e,t){return new n.yo({code:"cancelled",message:"Cancelled: no tag was updated",hint:e,cause:t})}function tagsNotUpdated({updated:e,failed:t}){return new n.yo({code:"registry",message:`${t.length} of ${e.length+t.length} tags could not be updated`,hint:"The image itself is in the registry, complete and verified: run the job again to update all tags.",details:[...e.map(e=>`updated:     ${e}`),...t.map(({tag:e,reason:t})=>`not updated: ${e} (${t})`)],cause:t[0]?.error})}function immutableTags(e,t){let[{tag:r,error:i}={tag:"",error:void 0}]=e;return new n.yo({code:"registry",message:`The tag ${r} is immutable and names another image`,hint:"Use a new tag, or delete the old one in the registry."+(0===t.length?"":" Tags in the list with `restored` name their earlier image again."),details:[...e.map(e=>`not updated: ${e.tag} (${e.reason})`),...t.map(e=>void 0===e.failure?`restored:    ${e.tag}`:`not restored: ${e.tag} (${e.failure})`)],cause:i})}async function updateTagsOf({repository:e,client:t,index:r},n,{journal:a,isEphemeral:o}){for(let t of n)a.note({kind:"tag",...e,tag:t,digest:r.digest,ephemeral:o(t)});let{updated:l,failed:c}=await (0,s.Zg)(t,{repository:e.path,tags:n,index:r}),reference=t=>(0,i.jU)({...e,tag:t});return{updated:l.map(reference),failed:c.map(e=>({...e,tag:reference(e.tag)}))}}},3506:(e,t,r)=>{r.d(t,{yg:()=>ContentError});var n=r(4231);r(8449),r(3786),r(506);var i=r(431);let ContentError=class ContentError extends i.db{headline;differences;constructor({target:e},t){let[{what:r}]=t,n=t.length>1?`, and ${t.length-1} more`:"",i=`${cut(e,34)}: ${r}${n}`;super(i),this.name="ContentError",this.headline=i,this.differences=t.map(({detail:e})=>e)}};function cut(e,t){let r=Array.from((0,n.ml)(e));return r.length>t?`${r.slice(0,t-1).join("")}…`:r.join("")}},6716:(e,t,r)=>{r.d(t,{Fs:()=>parseContent,I8:()=>sourceError,xh:()=>referrerDescriptor});var n=r(7268),i=r(8453),s=r(506);function sourceError(e,t="Nothing was copied. Check `from`."){return new n.yo({code:"registry",message:e,hint:t})}let a=/\.(?:foreign|nondistributable)\./;function parseContent({bytes:e,mediaType:t,digest:r}){let n=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),{mediaType:o=t,schemaVersion:l}=n;if(2!==l||o!==t||!s.Fm.includes(t))throw sourceError(`${r} is not a valid image manifest or index (${t||"no media type"})`);let c=(0,s.BA)(n.subject)?.digest,u=(0,s.$U)(t)?parseList(n.manifests,r):parseList([n.config,...listOf(n.layers,r)],r),isForeign=e=>a.test(e.mediaType),isManifest=e=>s.Fm.includes(e.mediaType);return{manifests:u.filter(isManifest),blobs:u.filter(e=>!isManifest(e)&&!isForeign(e)),foreign:u.filter(isForeign).map(e=>e.digest),subject:c}}function parseList(e,t){return listOf(e,t).map(e=>{let r=(0,s.BA)(e);if(!r)throw sourceError(`${t} has an entry that is not valid`);return r})}function listOf(e,t){if(null===e)return[];if(!Array.isArray(e))throw sourceError(`${t} is not a valid image manifest or index`);return e}function referrerDescriptor({bytes:e,mediaType:t,digest:r}){let n=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),a=(0,i.e1)(n.artifactType)||(0,i.e1)((0,i.qY)(n.config).mediaType),{annotations:o}=(0,s.BA)({mediaType:t,digest:r,size:0,annotations:n.annotations})??{};return{mediaType:t,digest:r,size:e.length,...o&&{annotations:o},...""!==a&&{artifactType:a}}}},7009:(e,t,r)=>{r.d(t,{It:()=>addReferrers,fH:()=>fallbackTag,um:()=>getIfExists});var n=r(3716),i=r(7268),s=r(385),a=r(506),o=r(6716);function fallbackTag(e){return e.replace(":","-")}let l=[".sig",".att",".sbom"];async function addReferrers(e,t){let r=new Map,i=[],s={isMissing:!1},a=t.manifests;for(;a.length>0;){let o=new Set(t.manifests.map(({digest:e})=>e));for(let{digest:o,listed:l,classic:c}of(await (0,n._)(a,async({digest:t})=>{let[r,n]=await Promise.all([findListed(e,t,s),findClassic(e,t)]);return{digest:t,listed:r,classic:n}},4)))for(let e of(l.length>0&&r.set(o,l),i.push(...c),[...l,...c.map(e=>e.manifest)]))await t.add(e);a=t.manifests.filter(({digest:e})=>!o.has(e))}return{bySubject:r,tags:i}}async function findListed({client:e,path:t},r,i){let[l,u]=await Promise.all([i.isMissing?void 0:e.listReferrers(t,r),getIfExists({client:e,path:t},fallbackTag(r))]);l||(i.isMissing=!0);let d=new Set([...l??[],...u?(0,s.Hq)(u.bytes).filter(a.Bc):[]]);if(d.size>c)throw(0,o.I8)(`${r} has more than ${c} referrers`);return(await (0,n._)([...d],r=>getIfExists({client:e,path:t},r))).flatMap(e=>e&&(0,o.Fs)(e).subject===r?[e]:[])}let c=500;async function findClassic(e,t){let r=l.map(e=>`${fallbackTag(t)}${e}`);return(await Promise.all(r.map(async t=>({tag:t,manifest:await getIfExists(e,t)})))).flatMap(({tag:e,manifest:t})=>t?[{tag:e,manifest:t}]:[])}async function getIfExists({client:e,path:t},r){return await e.getManifest(t,r).catch(e=>{if(!(0,i.c4)(e))throw e})}},9996:(e,t,r)=>{r.d(t,{o:()=>readSource});var n=r(8500),i=r(9458),s=r(8453),a=r(506),o=r(431),l=r(6716);async function selectPlatforms(e,t,r){if(0===r.length)return t;if(!(0,a.$U)(t.mediaType))return requireAll(r,[await platformOfImage(e,t)],t),t;let n=(0,l.Fs)(t).manifests,i=n.filter(e=>!(0,a.H3)(e)&&r.includes(platformOf(e)??c));requireAll(r,n.flatMap(e=>(0,a.H3)(e)?[]:platformOf(e)??[]),t);let s=new Set(i.map(({digest:e})=>e)),attested=e=>s.has(e.annotations?.["vnd.docker.reference.digest"]??"");for(let e of n)(0,a.H3)(e)&&attested(e)&&s.add(e.digest);return s.size===new Set(n.map(({digest:e})=>e)).size?t:withEntries(t,s)}let c="",platformOf=({platform:e})=>(0,o.oo)(e);function withEntries(e,t){let r=(0,s.qY)((0,s.Bl)(new TextDecoder().decode(e.bytes))),n=(Array.isArray(r.manifests)?r.manifests:[]).filter(e=>t.has((0,s.e1)((0,s.qY)(e).digest))),i=Buffer.from(JSON.stringify({...r,manifests:n},void 0,2));return{bytes:i,mediaType:e.mediaType,digest:(0,a.MK)(i)}}async function platformOfImage({client:e,path:t},r){let n=(0,s.qY)((0,s.qY)((0,s.Bl)(new TextDecoder().decode(r.bytes))).config),i=await e.getBlob(t,(0,s.e1)(n.digest));return(0,o.oo)((0,s.Bl)(new TextDecoder().decode(i)))??c}function requireAll(e,t,{digest:r}){let n=e.filter(e=>!t.includes(e));if(0===n.length)return;let i=[...new Set(t)].filter(e=>e!==c).join(", ")||"no known platform",s=`It has ${i}: correct \`platforms\`, or \`from\`. Nothing was copied.`;throw(0,l.I8)(`The image ${r} has no ${n.join(", ")}`,s)}var u=r(7009),d=r(617);async function readSource(e,t,{platforms:r,referrers:s}){let a={...e,client:(0,i.U7)(e.client,n.setTimeout)},o=await a.client.getManifest(e.path,t),l=await selectPlatforms(a,o,r),c=new d.s(a);await c.add(l);let f={bySubject:new Map,tags:[]};return{repository:e,root:l,sourceDigest:o.digest,tree:c,referrers:s?await (0,u.It)(e,c):f}}},6302:(e,t,r)=>{r.d(t,{L:()=>storeImage});var n=r(8500),i=r(3716),s=r(9458),a=r(7268),o=r(8453),l=r(506),c=r(6716),u=r(7009);async function linkReferrers(e,{bySubject:t,tags:r}){let n;for(let[r,i]of t)(n??=await e.client.listReferrers(e.path,r)!==void 0)||await addToFallbackTag(e,r,i);for(let t of r)await putClassicTag(e,t)}async function addToFallbackTag(e,t,r){let{client:i,path:s}=e,o=(0,u.fH)(t);for(let t=1;t<=5;t++){let a=entriesOf(await (0,u.um)(e,o)),d=new Set(a.map(({digest:e})=>e)),f=r.filter(({digest:e})=>!d.has(e));if(0===f.length)return;t>1&&await (0,n.setTimeout)(100*2**t);let h={schemaVersion:2,mediaType:l.KP,manifests:[...a,...f.map(c.xh)]};await i.putManifest(s,o,Buffer.from(JSON.stringify(h)),l.KP)}let d=new Set(entriesOf(await (0,u.um)(e,o)).map(({digest:e})=>e));if(!r.every(({digest:e})=>d.has(e)))throw new a.yo({code:"registry",message:`The list of signatures and attestations at ${i.registry}/${s}:${o} was overwritten`,hint:"No tag was updated. Another client may write this list at the same time: run the job again."})}function entriesOf(e){let t=(0,o.qY)((0,o.Bl)(new TextDecoder().decode(e?.bytes))).manifests;return Array.isArray(t)?t.flatMap(e=>(0,l.BA)(e)??[]):[]}async function putClassicTag(e,{tag:t,manifest:r}){let{client:n,path:i}=e,s=await (0,u.um)(e,t);if(s?.digest===r.digest)return;let[o,l]=[layersOf(s),layersOf(r)];if(!(s&&[...l].every(e=>o.has(e)))){if([...o].filter(e=>!l.has(e)).length>0)throw new a.yo({code:"registry",message:`${n.registry}/${i}:${t} has signatures or attestations that the source does not have`,hint:"No tag was updated. Set `referrers: false` to copy without signatures, or delete that tag and sign the copy again."});await n.putManifest(i,t,r.bytes,r.mediaType)}}function layersOf(e){let t=(0,o.qY)((0,o.Bl)(new TextDecoder().decode(e?.bytes))).layers;return new Set(Array.isArray(t)?t.flatMap(e=>(0,l.BA)(e)?.digest??[]):[])}async function limitGarbage(){let{setFlagsFromString:e}=await Promise.resolve().then(r.t.bind(r,8877,23));for(let t of["--optimize-for-size","--semi-space-growth-factor=1"])e(t)}var d=r(3269);let BlobTransfer=class BlobTransfer{#x;#O;#S=!1;constructor(e,t){this.#x=e,this.#O=t,t.verifies?.then(e=>{this.#S=e})}async store(e){let{client:t,path:r}=this.#x,n=t.readBlob(r,e,()=>this.#S),i=t.registry===this.#O.client.registry?{mountFrom:r}:{};return await this.#O.client.putBlob(this.#O.path,{blob:e,read:e=>(limitGarbage(),n(e)),...i}).catch(async n=>{throw n instanceof d.gl&&400===n.status&&await drain(t.readBlob(r,e)(0)),n})}};async function drain(e){for(;!(await e.next()).done;);}async function storeImage(e,t){let r=findKnown(e.tree.manifests,t);r.catch(ignore);let n=await storeBlobs(e,t);return await storeManifests(e,t,await r),await linkReferrers(t,e.referrers),n}let ignore=()=>void 0;async function findKnown(e,{client:t,path:r}){let n=await (0,i._)(e,({digest:e})=>t.headManifest(r,e));return new Set(e.filter((e,t)=>void 0!==n[t]).map(({digest:e})=>e))}async function storeManifests({root:e,tree:t},{client:r,path:a},o){let l=(0,s.U7)(r,n.setTimeout),c=[];for(let n of t.levels){let t=n.filter(({digest:e})=>!o.has(e));await (0,i._)(t,({digest:e,bytes:t,mediaType:n})=>r.putManifest(a,e,t,n));let u=n.filter(r=>t.includes(r)||r.digest===e.digest),d=(0,i._)(u,e=>(0,s.VN)(l,a,e));d.catch(ignore),c.push(d)}await Promise.all(c)}async function storeBlobs({repository:e,tree:t},r){let n=e.client.registry===r.client.registry&&e.path===r.path,s=new BlobTransfer(e,r),a=await (0,i._)(n?[]:t.blobs,async e=>({blob:e,storage:await s.store(e)}),5),count=e=>a.filter(({storage:t})=>t===e).length;return{blobs:{existing:count("existing"),mounted:count("mounted"),uploaded:count("uploaded")},bytes:a.reduce((e,{blob:t,storage:r})=>e+("uploaded"===r?t.size:0),0)}}},617:(e,t,r)=>{r.d(t,{s:()=>ManifestTree});var n=r(3716),i=r(7268),s=r(6716);let ManifestTree=class ManifestTree{#R;#C=new Map;#w=0;constructor(e){this.#R=e}has(e){return this.#C.has(e)}get manifests(){return[...this.#C.values()].map(({manifest:e})=>e)}get blobs(){return[...new Map([...this.#C.values()].flatMap(({content:e})=>e.blobs).map(e=>[e.digest,e])).values()]}get foreign(){return new Set([...this.#C.values()].flatMap(({content:e})=>e.foreign)).size}async add(e){let t=[this.#P(e)];for(let r=0;t.length>0;r++){if(r>6)throw(0,s.I8)(`${e.digest} is nested in more than 6 levels`);let i=[...new Map(t.flatMap(({content:e})=>e.manifests).map(e=>[e.digest,e])).values()].filter(({digest:e})=>!this.has(e));if(this.#C.size+i.length>1e3)throw(0,s.I8)(`${e.digest} has more than 1000 manifests`);t=(await (0,n._)(i,e=>this.#c(e))).map(e=>this.#P(e))}}get levels(){let e=new Map,heightOf=({manifest:t,content:r})=>{let n=e.get(t.digest);if(void 0!==n)return n;let i=[...r.manifests.map(({digest:e})=>e),r.subject??""];e.set(t.digest,0);let s=1+Math.max(0,...i.flatMap(e=>this.#C.get(e)??[]).map(heightOf));return e.set(t.digest,s),s},t=new Map;for(let e of this.#C.values()){let r=heightOf(e);t.set(r,[...t.get(r)??[],e.manifest])}return[...t].sort(([e],[t])=>e-t).map(([,e])=>e)}async #c({digest:e,size:t}){let{client:r,path:n}=this.#R,a=`${r.registry}/${n}`,o=await r.getManifest(n,e).catch(t=>{throw(0,i.c4)(t)?(0,s.I8)(`the image in ${a} is incomplete: ${e} is missing`):t});if(o.bytes.length===t)return o;throw(0,s.I8)(`${e} in ${a} has ${o.bytes.length} bytes, and ${t} in its index`)}#P(e){let t=this.#C.get(e.digest);if(t)return t;if(this.#w+=e.bytes.length,this.#w>0x4000000)throw(0,s.I8)("the manifests of the image have more than 67108864 bytes");let r={manifest:e,content:(0,s.Fs)(e)};return this.#C.set(e.digest,r),r}}},431:(e,t,r)=>{r.d(t,{db:()=>IndexError,oo:()=>parsePlatformRecord});var n=r(8453),i=r(6728);r(506);let IndexError=class IndexError extends Error{platform;constructor(e,t){super(void 0===t?e:`${t}: ${e}`),this.name="IndexError",this.platform=t}};function parsePlatformRecord(e){let{os:t,architecture:r,variant:s}=(0,n.qY)(e);return(0,i.FL)([(0,n.e1)(t),(0,n.e1)(r),...""===(0,n.e1)(s)?[]:[(0,n.e1)(s)]].join("/"))}},2973:(e,t,r)=>{r.d(t,{g:()=>formatFailedMirror});var n=r(9310);function formatFailedMirror({repository:e,failure:t=""}){return`The mirror ${(0,n.Sh)(e)} is not up to date: ${t}. Its other tags are as they were; the image is complete in the required repositories.`}},1266:(e,t,r)=>{r.d(t,{LC:()=>isFixedTag,Zg:()=>updateTags,t3:()=>isImmutable});var n=r(8500),i=r(7268),s=r(431),a=r(9458);function isFixedTag(e){return/\d+\.\d+\.\d+/.test(e)||/(?:^|-)[0-9a-f]{7,64}$/.test(e)}function isImmutable(e){return/immutab|ImageTagAlreadyExists|cannot be overwritten|may not be overwritten/i.test(e)}async function updateTags(e,{repository:t,tags:r,index:s},{onUpdated:a,sleep:o=n.setTimeout}={}){let l=[],c=[],update=async r=>{try{await putTag(e,t,r,s),await verifyTag(e,t,{tag:r,digest:s.digest},o)}catch(e){c.push({tag:r,reason:(0,i.gJ)(e),error:e});return}l.push(r),a?.(r)};await Promise.all(r.map(update));let inOrder=(e,t)=>r.indexOf(e)-r.indexOf(t);return{updated:l.sort(inOrder),failed:c.sort((e,t)=>inOrder(e.tag,t.tag))}}async function putTag(e,t,r,n){try{await e.putManifest(t,r,n.bytes,n.mediaType)}catch(i){if(await e.headManifest(t,r).catch(()=>void 0)!==n.digest)throw i}}async function verifyTag(e,t,{tag:r,digest:n},i){let o=await e.headManifest(t,r);for(let s of a.f3){if(o===n)return;await i(s),o=await e.headManifest(t,r)}if(o===n)return;let l=`${e.registry}/${t}:${r}`;throw new s.db(`${l} was updated to ${n}, but refers to ${o??"no manifest"} a few seconds later. Another run may have pushed the same tag: set \`concurrency\` in the workflow, so that such runs wait for each other`)}},9458:(e,t,r)=>{r.d(t,{U7:()=>withReplicas,VN:()=>verifyStored,f3:()=>s});var n=r(7268);r(4449),r(9832),r(506),r(3506);var i=r(431);let s=[250,1e3,3e3];function withReplicas(e,t){let retryMissing=async e=>{for(let r of s){let i=await e().catch(e=>{if(!(0,n.c4)(e))throw e});if(void 0!==i)return i;await t(r)}return await e()};return{...e,getManifest:(t,r)=>retryMissing(()=>e.getManifest(t,r)),headManifest:(t,r)=>retryMissing(()=>e.headManifest(t,r)),getBlob:(t,r)=>retryMissing(()=>e.getBlob(t,r))}}async function verifyStored(e,t,r){let n=await e.getManifest(t,r.digest);if(0===Buffer.compare(r.bytes,n.bytes)&&n.mediaType===r.mediaType)return;let s=`${e.registry}/${t}@${r.digest}`;throw new i.db(`${s}: the registry returned other content than the action pushed`)}},8403:(e,t,r)=>{r.d(t,{mk:()=>basicHeader,QG:()=>createAuthorizer,DJ:()=>credentialSecrets});var n=r(8453),i=r(7087);let s=/([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;function parseChallenges(e){let t=[],r=0;for(;r<e.length;){s.lastIndex=r;let n=s.exec(e);if(!n){r++;continue}r=s.lastIndex;let[i,a="",o,l]=n;void 0===o&&void 0===l&&i===a?t.push({scheme:a.toLowerCase(),parameters:new Map}):t.at(-1)?.parameters.set(a.toLowerCase(),o?.replace(/\\(.)/g,"$1")??l??"")}return t}var a=r(3269);function createAuthorizer(e){let{credentials:t}=e,r={kind:"none"},n=new TokenCache(e);return{header:async(e,i)=>"bearer"===r.kind?(await n.get(e,r,i)).header:"basic"===r.kind?t&&basicHeader(t):void 0,learn:async(e,i,s)=>{let{next:a,requestedScope:o}=parseMethod(e);return"none"!==a.kind&&("basic"!==a.kind||!!t&&s!==basicHeader(t))&&(r=a,await n.reject(i,s,o),!0)}}}let TokenCache=class TokenCache{options;tokens=new Map;requestedScopes=new Map;constructor(e){this.options=e}async get(e,t,r){let{credentials:n,http:i,now:s,isPlain:a=()=>!1}=this.options,o=this.tokens.get(e),l=o&&await o;if(l&&s()<l.staleAt)return l;let c=this.tokens.get(e);if(c&&c!==o)return await c;let u=fetchToken(tokenRequest(tokenServer(t.realm,{login:void 0!==n,isPlain:a,info:r}),t.service,this.requestedScopes.get(e)??e,n),{http:i,now:s,info:r});return this.tokens.set(e,u),u.catch(()=>this.tokens.get(e)===u&&this.tokens.delete(e)),await u}async reject(e,t,r){void 0!==r&&this.requestedScopes.set(e,mergeScopes(e,r));let n=this.tokens.get(e),i=await n?.catch(()=>void 0);i?.header===t&&this.tokens.get(e)===n&&this.tokens.delete(e)}};function basicHeader({username:e,password:t}){return`Basic ${Buffer.from(`${e}:${t}`).toString("base64")}`}function credentialSecrets(e){if(!e)return[];let{password:t,identityToken:r=""}=e;return[t,r,basicHeader(e).slice(6)]}function parseMethod(e){let t=parseChallenges(e),r=t.find(({scheme:e,parameters:t})=>"bearer"===e&&t.has("realm"));if(!r)return{next:{kind:t.some(({scheme:e})=>"basic"===e)?"basic":"none"},requestedScope:void 0};let{parameters:n}=r;return{next:{kind:"bearer",realm:n.get("realm")??"",service:n.get("service")},requestedScope:n.get("scope")}}function mergeScopes(...e){let t=new Map;for(let r of e.flatMap(e=>e.split(/\s+/)).filter(e=>""!==e)){let e=r.lastIndexOf(":"),n=e<0?r:r.slice(0,e),i=e<0?[]:r.slice(e+1).split(",");t.set(n,new Set([...t.get(n)??[],...i]))}return[...t].map(([e,t])=>0===t.size?e:`${e}:${[...t].join(",")}`).join(" ")}function tokenRequest(e,t,r,n){if(n?.identityToken!==void 0){let i=new URLSearchParams({grant_type:"refresh_token",client_id:"multiarch-build",service:t??"",scope:r,refresh_token:n.identityToken});return{method:"POST",url:e.href,headers:{"content-type":"application/x-www-form-urlencoded"},body:i.toString(),redirect:"error",limit:1048576}}for(let n of(void 0!==t&&e.searchParams.set("service",t),r.split(" ")))""!==n&&e.searchParams.append("scope",n);let i=n&&{headers:{authorization:basicHeader(n)}};return{method:"GET",url:e.href,limit:1048576,...i}}function tokenServer(e,{login:t,isPlain:r,info:n}){let s=URL.canParse(e)?new URL(e):void 0;if(!s||!/^https?:$/.test(s.protocol))throw(0,a.JW)("the registry names a token server whose address is not an http address",n);let o="https:"===s.protocol||(0,i.U9)(s.host)||(0,i.U9)(n.host);if(t&&!o&&!r(s.host))throw(0,a.JW)(`the registry requests the login for ${s.host} over plain http, where others can read it; to allow that, set \`http: true\` for ${s.host} in \`registries\``,n);return s}async function fetchToken(e,{http:t,now:r,info:i}){let s=r(),o=await t(e,i);if(200!==o.status)throw(0,a.U3)(o,i,r());let l=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(o.bytes))),c=(0,n.e1)(l.token)||(0,n.e1)(l.access_token);if(!/^[\x21-\x7e]+$/.test(c))throw(0,a.JW)(`the token server ${new URL(e.url).host} returned no token`,i);return{header:`Bearer ${c}`,staleAt:s+1e3*("number"==typeof l.expires_in&&l.expires_in>0?l.expires_in:60)*.8}}},2222:(e,t,r)=>{r.d(t,{$L:()=>createBaseUrl,Ez:()=>serverHost,NE:()=>knownBy});var n=r(1931),i=r(7087),s=r(3269);function serverHost(e){return/^(index\.)?docker\.io$/.test(e)?"registry-1.docker.io":e}function createBaseUrl(e,t,r=new Map){let n;if(!(0,i.U9)(e))return()=>Promise.resolve(`https://${serverHost(e)}`);let begin=i=>{let s=probe(e,t,i);return s.catch(()=>{n=void 0,r.get(e)===s&&r.delete(e)}),r.set(e,s),s};return async t=>{if(n)return await n;let i=r.get(e);return await (i?.catch(()=>n??=begin(t))??(n=begin(t)))}}let a=new WeakMap;function knownBy(e){let t=a.get(e)??new Map;return a.set(e,t),t}async function probe(e,t,r){let ping=e=>t({method:"GET",url:`${e}/v2/`,redirect:"manual",limit:1048576},r),i=`http://${e}`,a=await ping(i).catch(e=>e);if(isResponse(a)&&!requiresTls(a))return i;try{return await ping(`https://${e}`),`https://${e}`}catch(e){if(isResponse(a))return i;throw e instanceof s.gl&&(0,n.fb)(e.code)?e:a}}function requiresTls({status:e,headers:t}){return 400===e||e>=300&&e<400&&/^https:/i.test(t.get("location")??"")}function isResponse(e){return"object"==typeof e&&null!==e&&"headers"in e}},539:(e,t,r)=>{r.d(t,{K:()=>createClientFactory});var n=r(9832);function createClientFactory(e,t,{willPush:r}={willPush:!0}){let{fetch:i,rawFor:s,log:a,onWait:o,isPlain:l}=e,c=new Map;return async u=>{let{registry:d}=u,f=await e.credentials(u),h=JSON.stringify([d,f]),p=c.get(h)??(0,n.H)({registry:d,fetch:i,...s&&{raw:s(d)},log:a,willPush:r,...o&&{onWait:o},...l&&{isPlain:l},...f&&{credentials:f},...t&&{signal:t}});return c.set(h,p),p}}},9832:(e,t,r)=>{r.d(t,{H:()=>createRegistryClient});var n=r(7268),i=r(5609),s=r(8453),a=r(1737),o=r(8403),l=r(2222),c=r(7598),u=r(3269),d=r(6839),f=r(9826),h=r(506);function send(e,t){return repeat(e,t.info,()=>sendOnce(e,t))}function atMostOnce(e){let t=-1/0;return(r,n)=>{let i=performance.now();i-t<p||(t=i,e(r,n))}}let p=4e3,m={read:"reading",push:"pushing",delete:"deleting"};function repeat({clock:e,signal:t,log:r,onWait:n},{host:i,subject:s,verb:o},l){return(0,f.co)((0,a.L5)(l,{policy:d.M_,clock:e,signal:t,log:r}),e=>n(`Waiting for ${i}: ${m[o]} ${s} (${e/1e3} s)`,e))}async function sendOnce(e,{allowNotFound:t,...r}){return checkStatus(await authorize(e,r,t=>e.http({...r,...t,limit:4194304},r.info)),r.info,{allowNotFound:t,now:e.clock.now()})}async function streamOnce(e,t){return checkStatus(await authorize(e,t,r=>e.stream({...t,...r},t.info)),t.info,{now:e.clock.now()})}function checkStatus(e,t,{allowNotFound:r=!1,now:n}){let{status:i}=e;if(i>=200&&i<300||404===i&&r)return e;throw(0,u.U3)(e,t,n)}async function authorize(e,t,r){let{authorizer:n}=e,{path:i,info:s,headers:a}=t,o=await e.baseUrl(s),l=i instanceof URL?i.href:`${o}/v2/${i}`;if(new URL(l).origin!==new URL(o).origin)return await r({url:l,headers:{...a}});let c=tokenScope(e,t),send=e=>r({url:l,headers:{...a,...void 0!==e&&{authorization:e}}}),u=await n.header(c,s),d=await send(u);return 401===d.status&&await n.learn(challengeHeader(d,o),c,u)?await send(await n.header(c,s)):d}function challengeHeader({url:e,headers:t},r){return new URL(e).origin===new URL(r).origin?t.get("www-authenticate")??"":""}function requestInfo({registry:e,secrets:t,origin:r},n,i,s){if(void 0===i)return{host:e,subject:e,verb:n,secrets:t,origin:r};let a=void 0===s?"":`${(0,h.Bc)(s)?"@":":"}${s}`;return{host:e,repository:i,subject:`${e}/${i}${a}`,verb:n,secrets:t,origin:r}}function tokenScope({willPush:e},{info:{repository:t,verb:r},mountFrom:n}){if(void 0===t)return"";let i=void 0===n?"":` repository:${n}:pull`;return`repository:${t}:${"delete"===r?"delete":"push"===r||e?"pull,push":"pull"}${i}`}function blobPath(e,t){return`${e}/blobs/${t}`}async function headBlob(e,t,r){let n=requestInfo(e,"read",t,r),i=blobPath(t,r),{status:s}=await send(e,{method:"HEAD",path:i,info:n,allowNotFound:!0});return 404!==s}function readBlob(e,t,r,n=()=>!1){let i=requestInfo(e,"read",t,r.digest),s=[{offset:0,hash:(0,c.createHash)(algorithmOf(r))}];return async function*(a){let o=n()?{offset:a}:findCheckpoint(s,a),{offset:l=0}=o,c=o.hash?.copy();for await(let o of(0===r.size&&verify(r,c,i),readOn(e,{repository:t,blob:r,info:i},l))){l+=o.length,(c=n()?void 0:c?.update(o))&&addCheckpoint(s,{offset:l,hash:c}),l===r.size&&verify(r,c,i);let e=o.subarray(Math.max(0,a-(l-o.length)));e.length>0&&(yield e)}}}function findCheckpoint(e,t){return e.findLast(({offset:e})=>e<=t)??{}}function addCheckpoint(e,{offset:t,hash:r}){t<(e.at(-1)?.offset??0)+4194304||e.push({offset:t,hash:r.copy()})}let algorithmOf=({digest:e})=>e.split(":")[0]??"";function verify(e,t,r){if(!t)return;let n=`${algorithmOf(e)}:${t.digest("hex")}`;if(n!==e.digest)throw(0,u.JW)(`the content has the digest ${n} instead of ${e.digest}`,r)}async function*readOn(e,{repository:t,blob:r,info:n},i){let s=i,o=(0,a.lF)({...e,policy:d.qP}),l=0;for(;s<r.size;)try{for await(let i of(await openBlob(e,{repository:t,blob:r,info:n},s))){if(s+=i.length,l+=i.length,s>r.size)throw(0,u.JW)(`the content is longer than the ${r.size} bytes that its image names`,n);yield i}if(s<r.size)throw shortBlob(n,s,r.size)}catch(t){l>=4194304&&(o=(0,a.lF)({...e,policy:d.qP})),l=0,await o(t)}}function shortBlob({host:e,repository:t,subject:r},n,i){let s=`${r}: the connection ended after ${n} of ${i} bytes`;return new u.gl(s,{kind:"network",host:e,repository:t,transient:!0})}async function openBlob(e,{repository:t,blob:r,info:n},i){let s=blobPath(t,r.digest),a=0===i?{}:{range:`bytes=${i}-`},o=r.size-i>=4194304,l=await streamOnce(e,{method:"GET",path:s,info:n,headers:a,isLarge:o});return skip(l.body,i-firstByte(l,n))}function firstByte({status:e,headers:t,body:r},n){if(206!==e)return 0;let i=/^bytes (\d+)-/.exec(t.get("content-range")??"")?.[1];if(void 0!==i)return Number(i);throw r.return(),(0,u.JW)("the registry returned a part of the content without its position",n)}async function*skip(e,t){let r=t;for await(let t of e)r<t.length&&(yield t.subarray(Math.max(0,r))),r=Math.max(0,r-t.length)}var g=r(1931),w=r(4885);function protectLocalServers(e,t){let{hostname:r}=new URL(`https://${(0,l.Ez)(t)}`),n=[],isRegistryLocal=async()=>n.length>0?n.every(w.MJ):await (0,w.mJ)(r);return async(t,i)=>{if(new URL(t).hostname===r){let r=await e(t,i);return void 0===r.address||n.includes(r.address)||n.push(r.address),r}if("object"==typeof i.body&&!(i.body instanceof Uint8Array))return await e(t,{...i,isForeign:!await isRegistryLocal()});try{return await e(t,{...i,isForeign:!0})}catch(r){if((0,g.Ze)(r)===w.fB&&await isRegistryLocal())return await e(t,i);throw r}}}var y=r(5558);function createHttpStream(e,t){return async(r,n)=>{t?.throwIfAborted();let i=new Watchdog(t),s=r.body?.();try{let t=s&&watchBody(s,i),{response:a,url:o}=await (0,y.e6)(e,r.url,exchangeOf(r,i.signal,t)),{status:l}=a,c=l>=200&&l<300&&"GET"===r.method,u=c?Buffer.alloc(0):await (0,y.io)(a,d.SE),f=c?watchContent(a,i,{...n,url:r.url}):empty();return c||i.end(),{status:l,headers:a.headers,url:o,bytes:u,body:f}}catch(e){throw i.end(),t?.throwIfAborted(),(0,d.x6)(e,r.url,n)}finally{s?.return()}}}function exchangeOf(e,t,r){let{method:n,headers:i,isLarge:s=!1}=e;return{method:n,headers:{...d.o_,...i},signal:t,isLarge:s,...r&&{body:r}}}async function*empty(){}async function*watchBody(e,t){for await(let r of(t.pause(),e))t.wait(),yield r,t.pause(),t.move(r.length);t.restart(3e5)}async function*watchContent(e,t,r){try{for await(let r of(t.restart(),e.body))t.pause(),t.move(r.length),yield r,t.wait()}catch(e){throw t.throwIfCancelled(),(0,d.x6)(e,r.url,r)}finally{t.end()}}let Watchdog=class Watchdog{#A=new AbortController;#L;#I;#j=6e4;#M;#U=0;#N=0;constructor(e){this.#L=e,e?.addEventListener("abort",this.#f,{once:!0}),this.wait()}get signal(){return this.#A.signal}wait(){this.pause(),this.#A.signal.aborted||(this.#M=performance.now(),this.#I??=setTimeout(this.#D,Math.max(0,this.#j-this.#U)))}#D=()=>{if(this.#I=void 0,void 0===this.#M)return;let e=this.#U+performance.now()-this.#M;e<this.#j?this.#I=setTimeout(this.#D,this.#j-e):this.#A.abort(Error(0===this.#N?noData(this.#j):tooSlow(this.#j)))};restart(e=6e4){clearTimeout(this.#I),this.#I=void 0,this.#j=e,this.#q(),this.#M=void 0,this.wait()}pause(){void 0!==this.#M&&(this.#U+=performance.now()-this.#M),this.#M=void 0}move(e){this.#N+=e,this.#N>=65536&&this.#q()}#q(){this.#U=0,this.#N=0}throwIfCancelled(){this.#L?.throwIfAborted()}end(){clearTimeout(this.#I),this.#L?.removeEventListener("abort",this.#f),this.#A.abort()}#f=()=>this.#A.abort(this.#L?.reason)};let noData=e=>`no data for ${e/6e4} min`,tooSlow=e=>`less than 64 KiB in ${e/6e4} min`;async function listTags(e,t){let r=requestInfo(e,"read",t),n=new Set,i=new Set,a=`${t}/tags/list?n=1000`;for(;void 0!==a;){if(i.has(a)||i.size>=1e3)throw(0,u.JW)("the list of tags has more than 1000 pages, or a page twice",r);i.add(a);let t=await send(e,{method:"GET",path:a,info:r}),o=(0,s.Bl)(new TextDecoder().decode(t.bytes));if(!(0,s.u4)(o)||!("tags"in o))throw(0,u.JW)("the list of tags is not valid",r);for(let e of(0,s.DD)(o.tags))"string"==typeof e&&e.length<=128&&n.add(e);if(n.size>1e6)throw(0,u.JW)("the list of tags has more than 1000000 entries",r);a=nextPage(t.headers.get("link"),`${await e.baseUrl(r)}/v2/`,a,r)}return[...n]}async function listReferrers(e,t,r){let n=requestInfo(e,"read",t,r),i=`${t}/referrers/${r}`,a=await send(e,{method:"GET",path:i,info:n,allowNotFound:!0}).catch(ifUnsupported),o=a?.status===200?(0,s.qY)((0,s.Bl)(new TextDecoder().decode(a.bytes))):{};if(Array.isArray(o.manifests))return o.manifests.map(e=>(0,s.e1)((0,s.qY)(e).digest)).filter(h.Bc)}function ifUnsupported(e){if(!(e instanceof u.gl)||"protocol"!==e.kind)throw e}function nextPage(e,t,r,n){let i=/<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(e??"")?.[1];if(void 0===i)return;let s=new URL(r,t),a=URL.canParse(i,s.href)?new URL(i,s):void 0;if(a?.host!==s.host||!a.pathname.startsWith("/v2/"))throw(0,u.JW)("the next page of tags is on another server, which is not trusted",n);return a.pathname.slice(4)+a.search}async function putBlob(e,t,r){let{digest:n}=r.blob,i={...r,session:e,repository:t,info:requestInfo(e,"push",t,n)},s=void 0===r.mountFrom?void 0:await mount(i);return"mounted"===s?s:!s&&await headBlob(e,t,n)?"existing":(await uploadWithRetries(i,s),"uploaded")}async function mount({session:e,repository:t,blob:r,mountFrom:n="",info:i}){let s=`?mount=${r.digest}&from=${encodeURIComponent(n)}`,a=`${blobPath(t,"uploads/")}${s}`;try{let t=await send(e,{method:"POST",path:a,info:i,mountFrom:n});return 201===t.status?"mounted":{url:await uploadUrl(e,t,i),offset:0}}catch(e){if(e instanceof u.gl&&["denied","unauthorized","not-found","protocol"].includes(e.kind))return;throw e}}async function uploadWithRetries(e,t){let{session:r,repository:n,info:i}=e,s=t,attemptUpload=async t=>{if(t>1){if(await headBlob(r,n,e.blob.digest)||s&&await continueUpload(e,s))return;s=void 0}s??=await startUpload(r,n,i),await sendContent(e,s)};try{await (0,a.L5)(attemptUpload,{...r,policy:d.qP})}catch(e){throw e instanceof SourceError?e.cause:e}}async function continueUpload(e,t){try{let r=await readProgress(e.session,t,e.info);return r&&await sendContent(e,r),void 0!==r}catch(e){if(e instanceof u.gl&&!e.transient)return!1;throw e}}let SourceError=class SourceError extends Error{};async function sendContent(e,t){let{session:r,info:n}=e,{digest:i,size:s}=e.blob,a=0===t.offset&&s>0,o=a||t.offset>=s?t.url:await sendRest(e,t);o.searchParams.set("digest",i),a?await stream(e,{method:"PUT",path:o,headers:{"content-length":String(s)}},0):await sendOnce(r,{method:"PUT",path:o,info:n,headers:{"content-type":b}})}let b="application/octet-stream";async function sendRest(e,{url:t,offset:r}){let{size:n}=e.blob,i={"content-range":`${r}-${n-1}`,"content-length":String(n-r)},s=await stream(e,{method:"PATCH",path:t,headers:i},r);return await uploadUrl(e.session,s,e.info)}async function stream({session:e,info:t,read:r},n,i){let s,body=async function*(){try{yield*r(i)}catch(e){throw s=e,e}},a={"content-type":b,...n.headers};try{return await streamOnce(e,{...n,info:t,headers:a,body})}catch(e){throw void 0===s?e:new SourceError("the source failed",{cause:s})}}async function startUpload(e,t,r){let n=await sendOnce(e,{method:"POST",path:blobPath(t,"uploads/"),info:r});return{url:await uploadUrl(e,n,r),offset:0}}async function readProgress(e,{url:t},r){let n=await sendOnce(e,{method:"GET",path:t,info:r}),i=Number(/^(?:bytes=)?0-(\d+)$/.exec(n.headers.get("range")??"")?.[1]??0);return 0===i?void 0:{url:await uploadUrl(e,n,r),offset:i+1}}async function uploadUrl(e,{headers:t,url:r},n){let i=t.get("location");if(null===i||!URL.canParse(i,r))throw(0,u.JW)("the registry did not return the address of an upload",n);let s=new URL(await e.baseUrl(n)),a=new URL(i,r);if(a.host===s.host&&(a.protocol=s.protocol),"https:"!==a.protocol&&a.protocol!==s.protocol)throw(0,u.JW)("the registry returned an unencrypted address for the upload, which is refused",n);return a}async function checkPush(e,t,r=!1){let n=requestInfo(e,"push",t),i=await send(e,{method:"POST",path:blobPath(t,"uploads/"),info:n}),s=await uploadUrl(e,i,n).catch(()=>void 0),a=s?.host===new URL(i.url).host,o=s&&r?refusesOtherContent(e,s,n):Promise.resolve(!1),cancel=async()=>{s&&a&&await sendOnce(e,{method:"DELETE",path:s,info:n}).catch(()=>void 0)};return{verifies:o,ended:o.then(cancel)}}async function refusesOtherContent(e,t,r){let n=new URL(t);n.searchParams.set("digest",`sha256:${(0,c.randomBytes)(32).toString("hex")}`);let i=await sendOnce(e,{method:"PUT",path:n,info:r,headers:{"content-type":b},body:"x"}).catch(e=>e);return i instanceof u.gl&&400===i.status&&"DIGEST_INVALID"===i.code}function createRegistryClient(e){let t=createSession(e);return{registry:e.registry,getManifest:(e,r)=>getManifest(t,e,r),headManifest:(e,r)=>headManifest(t,e,r),putManifest:(e,r,n,i)=>putManifest(t,{repository:e,reference:r,bytes:n,mediaType:i}),deleteManifest:(e,r)=>deleteManifest(t,e,r),getBlob:(e,r)=>getBlob(t,e,r),headBlob:(e,r)=>headBlob(t,e,r),readBlob:(e,r,n)=>readBlob(t,e,r,n),putBlob:(e,r)=>putBlob(t,e,r),listTags:e=>listTags(t,e),listReferrers:(e,r)=>listReferrers(t,e,r),checkPush:(e,r)=>checkPush(t,e,r),ping:async()=>{await send(t,{method:"GET",path:"",info:requestInfo(t,"read")})}}}function createSession(e){let{registry:t,credentials:r,signal:n,willPush:s=!1,isPlain:c=()=>!1}=e,{clock:u=a.ml,log:f=()=>void 0,onWait:h=()=>void 0}=e,p=e.raw??(e.fetch?(0,y.UD)(e.fetch):(0,i.V)({})),m=protectLocalServers(p,t),g=(0,d.uT)(m,n);return{registry:t,willPush:s,secrets:(0,o.DJ)(r),origin:r?.origin,http:g,stream:createHttpStream(m,n),baseUrl:c(t)?()=>Promise.resolve(`http://${t}`):(0,l.$L)(t,g,(0,l.NE)(p)),authorizer:(0,o.QG)({credentials:r,http:g,now:u.now,isPlain:c}),clock:u,signal:n,log:f,onWait:atMostOnce(h)}}async function getManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),{bytes:a,headers:o}=await send(e,{method:"GET",path:i,headers:v,info:n});verifyDigest(a,r,n),verifyDigest(a,o.get("docker-content-digest"),n);let l=o.get("content-type")?.split(";")[0]?.trim()??"",c=h.Fm.includes(l)?l:(0,s.e1)((0,s.qY)((0,s.Bl)(new TextDecoder().decode(a))).mediaType)||l;return{bytes:a,mediaType:c,digest:(0,h.MK)(a,r)}}async function headManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),s=await send(e,{method:"HEAD",path:i,headers:v,info:n,allowNotFound:!0}).catch(undefinedIfUnsupported);if(void 0===s)return(await getManifest(e,t,r).catch(undefinedIfMissing))?.digest;if(404===s.status)return;let a=s.headers.get("docker-content-digest");if(!(0,h.Bc)(a))return(await getManifest(e,t,r)).digest;if((0,h.Bc)(r)&&sameAlgorithm(a,r)&&a!==r)throw(0,u.JW)(`the registry returned a manifest with a different digest, ${a}`,n);return a}async function putManifest(e,{repository:t,reference:r,bytes:n,mediaType:i}){let s=requestInfo(e,"push",t,r);verifyDigest(n,r,s);let a=manifestPath(t,r),o=await send(e,{method:"PUT",path:a,headers:{"content-type":i},body:n,info:s});return verifyDigest(n,o.headers.get("docker-content-digest"),s),(0,h.MK)(n,r)}async function deleteManifest(e,t,r){let n=requestInfo(e,"delete",t,r),i=manifestPath(t,r);await repeat(e,n,t=>sendOnce(e,{method:"DELETE",path:i,info:n,allowNotFound:t>1}))}async function getBlob(e,t,r){let n=requestInfo(e,"read",t,r),{bytes:i}=await send(e,{method:"GET",path:blobPath(t,r),info:n});return verifyDigest(i,r,n),i}let v={accept:h.Fm.join(", ")};function manifestPath(e,t){return`${e}/manifests/${t}`}function undefinedIfUnsupported(e){if(!(e instanceof u.gl)||405!==e.status&&501!==e.status)throw e}function undefinedIfMissing(e){if(!(0,n.c4)(e))throw e}function verifyDigest(e,t,r){if(!(0,h.Bc)(t))return;let n=(0,h.MK)(e,t);if(n!==t)throw(0,u.JW)(`the content has the digest ${n} instead of ${t}`,r)}function sameAlgorithm(e,t){return e.split(":")[0]===t.split(":")[0]}},3179:(e,t,r)=>{r.d(t,{Wr:()=>loadJobDockerConfig,Y4:()=>dockerConfigKey,_2:()=>storedCredentials,dO:()=>dockerConfigFile,kG:()=>dockerConfigDir,kn:()=>credentialHelper});var n=r(3024),i=r(6760),s=r(7268),a=r(2243),o=r(8453);function dockerConfigDir({DOCKER_CONFIG:e=""}=process.env){return""===e?(0,i.join)((0,a.lw)(),".docker"):e}function dockerConfigFile(e=process.env){return(0,i.join)(dockerConfigDir(e),"config.json")}function loadDockerConfig(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,o.u4)(t))return t;throw Error("not a JSON object")}catch(r){return"ENOENT"!==(0,o.qY)(r).code&&t(`Cannot read the Docker configuration ${e}: ${(0,s.gJ)(r)}. Its logins are not used.`),{}}}function loadJobDockerConfig(e,t){return withAuths(loadDockerConfig(dockerConfigFile(e),t),(0,o.Bl)(e.DOCKER_AUTH_CONFIG??""))}function dockerConfigKey(e){return/^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(addressHost(e))?"https://index.docker.io/v1/":addressHost(e)}function withAuths(e,t){let r=(0,o.qY)((0,o.qY)(t).auths),n=Object.keys(r),i=1===Object.keys((0,o.qY)(t)).length&&Object.values(r).every(e=>1===Object.keys((0,o.qY)(e)).length&&void 0!==parseAuth((0,o.e1)((0,o.qY)(e).auth)));if(0===n.length||!i)return e;let s=n.map(e=>[dockerConfigKey(e),r[e]]),a=n.map(e=>[dockerConfigKey(e),""]);return{...e,auths:{...(0,o.qY)(e.auths),...Object.fromEntries(s)},credHelpers:{...(0,o.qY)(e.credHelpers),...Object.fromEntries(a)}}}function credentialHelper(e,t){let r=(0,o.qY)(t.credHelpers),n=Object.hasOwn(r,e)?r[e]:void 0;return"string"==typeof n?n:(0,o.e1)(t.credsStore)}function storedCredentials(e,t){let r=(0,o.qY)(t.auths),n=Object.hasOwn(r,e)?e:Object.keys(r).find(t=>dockerConfigKey(t)===e),i=void 0===n?{}:(0,o.qY)(r[n]),s=parseAuth((0,o.e1)(i.auth)),a=s?.username??(0,o.e1)(i.username),l=s?.password??(0,o.e1)(i.password),c=(0,o.e1)(i.identitytoken);return""!==c?{username:a,password:l,identityToken:c}:""===a||""===l?void 0:{username:a,password:l}}function parseAuth(e){if(""===e||!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(e))return;let t=Buffer.from(e,"base64").toString("utf8"),r=t.indexOf(":");return r<1?void 0:{username:t.slice(0,r),password:t.slice(r+1).replace(/^\0+|\0+$/g,"")}}function addressHost(e){return e.replace(/^[a-z][a-z0-9+.-]*:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}},1308:(e,t,r)=>{r.d(t,{Ht:()=>a,Kc:()=>isEcr,d0:()=>ecrRegion,ed:()=>s,jL:()=>isHubOidc});var n=r(3179);let i=RegExp("^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn)$"),s=["public.ecr.aws","ecr-public.aws.com"];function ecrRegion(e){return s.includes(e)?"us-east-1":i.exec(e)?.[1]}function isEcr(e,t){return"true"===t||"auto"===t&&void 0!==ecrRegion(e)}let a="DOCKERHUB_OIDC_CONNECTIONID";function isHubOidc({registry:e,username:t,password:r},i){return((0,n.Y4)(e)===(0,n.Y4)("docker.io")||"dhi.io"===e)&&""!==t&&""===r&&""!==(i[a]??"").trim()}},7994:(e,t,r)=>{r.d(t,{H2:()=>pushLoginHint,d6:()=>findStepLogin,yv:()=>originOf});var n=r(3179);function findStepLogin({registry:e,path:t},r){let i=(0,n.Y4)(e);return r.filter(e=>(0,n.Y4)(e.registry)===i&&appliesTo(e,t)).sort((e,t)=>precision(t)-precision(e))[0]}function originOf({isPlatformToken:e}){return e?"token":"inputs"}function appliesTo({scope:e=""},t){let[r="",n="push"]=e.split("@");return(""===r||r===t)&&n.split(",").includes("push")}function precision({scope:e}){return void 0===e?0:e.startsWith("@")?1:2}let i={inputs:"The login is that of `username` and `password`, or of `registry-auth`",token:"The login is the job token (`github-token`)",job:"The login is the job’s own Docker login, from an earlier step or from the runner"},s={inputs:"give this account permission to push to the repository, or use another login.",token:"set `permissions: packages: write` for the job, and give this repository the Write role in the settings of the package.",job:"give this account permission to push to the repository, or set `username` and `password`."},a={inputs:"the password is wrong or has expired. Create a new one and update the secret.",token:"the registry does not accept it. Set `username` and `password`.",job:"the password is wrong or has expired. Log in again, or set `username` and `password`."};function pushLoginHint(e,t){return void 0===e?"The job has no login at this registry: set `username` and `password`, or log in in an earlier step. On GHCR, keep the default of `github-token` and set `permissions: packages: write`.":`${i[e]}: ${(t?a:s)[e]}`}},3269:(e,t,r)=>{r.d(t,{JW:()=>protocolError,U3:()=>responseError,gl:()=>RegistryError});var n=r(4231),i=r(8453),s=r(1737);let RegistryError=class RegistryError extends Error{kind;host;repository;status;code;origin;transient;retryAfter;constructor(e,t){super(e,{cause:t.cause}),this.name="RegistryError",this.kind=t.kind,this.host=t.host,this.repository=t.repository,this.status=t.status,this.code=t.code,this.origin=t.origin,this.transient=t.transient??!1,this.retryAfter=t.retryAfter}};function responseError(e,t,r){let{code:n,text:i}=parseErrorBody(e.bytes),a=errorKind(e,n),o=[String(e.status),n].filter(e=>void 0!==e).join(" "),l=redact(i,t.secrets),c=""===l?o:`${o}: ${l}`;return new RegistryError(`${t.subject}: ${formatKind(a,t)} (${c})`,{kind:a,host:t.host,repository:t.repository,status:e.status,code:n,origin:t.origin,transient:"server"===a||"too-many"===a,retryAfter:(0,s.mu)(e.headers.get("retry-after"),r)})}function protocolError(e,{host:t,repository:r,subject:n}){return new RegistryError(`${n}: ${e}`,{kind:"protocol",host:t,repository:r})}function errorKind({status:e,headers:t},r){let n="DENIED"===r||/error="?insufficient_scope/i.test(t.get("www-authenticate")??"");return 401===e?n?"denied":"unauthorized":403===e?"denied":404===e?"not-found":429===e?"too-many":e>=500&&501!==e&&505!==e?"server":"protocol"}function formatKind(e,{host:t,verb:r,secrets:n}){let i=n.length>0;switch(e){case"unauthorized":return i?`${t} rejected the login`:`${t} requires a login, and none is configured for it`;case"denied":return i?`${t} does not allow this login to ${r}`:`${t} requires a login to ${r}`;case"not-found":return`${t} does not have it, or does not show it ${i?"to this login":"without a login"}`;case"too-many":return`${t} limits the rate of requests`;case"server":return`${t} reported a server error`;case"network":return`${t} could not be reached`;case"protocol":return`${t} rejected the request`}}function parseErrorBody(e){let t=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),r=(0,i.qY)((0,i.DD)(t.errors)[0]),n=(0,i.e1)(r.code),s=(0,i.e1)(r.message)||(0,i.e1)(t.error_description)||(0,i.e1)(t.details)||(0,i.e1)(t.error)||(0,i.e1)(t.message);return{code:/^[A-Z][A-Z_]{1,40}$/.test(n)?n:void 0,text:s===n?"":s}}function redact(e,t){let r=t.filter(e=>""!==e).reduce((e,t)=>e.replaceAll(t,"***"),e);return(0,n.ml)(r.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi,"$1 ***").replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,"***"))}},6839:(e,t,r)=>{r.d(t,{M_:()=>u,SE:()=>f,o_:()=>h,qP:()=>d,uT:()=>createHttpClient,x6:()=>networkError});var n=r(1931),i=r(4231),s=r(4885),a=r(8453),o=r(9826),l=r(3269),c=r(5558);let u={waits:[300,600,1200,2400,4800],jitter:.5,deadline:18e4,longestRetryAfter:6e4},d={waits:u.waits,jitter:.5,longestRetryAfter:6e4},f=65536,h={"accept-encoding":"identity","user-agent":"multiarch-build"};function createHttpClient(e,t){return async(r,n)=>{t?.throwIfAborted();try{return await (0,o.NE)(6e4,t,()=>Error("no complete response within a minute"),t=>sendRequest(e,r,n,t))}catch(e){throw t?.throwIfAborted(),e instanceof l.gl?e:networkError(e,r.url,n)}}}async function sendRequest(e,{method:t,url:r,headers:n,body:i,redirect:s,limit:a},o,u){let d={method:t,headers:{...h,...n},signal:u,...void 0!==i&&{body:i}},{response:p,url:m}=await (0,c.e6)(e,r,d,s),{status:g}=p,w=g>=200&&g<300,y=await (0,c.io)(p,w?a:f);if(y.length>a&&w)throw(0,l.JW)(`the response is longer than ${a/1024/1024} MiB`,o);return{status:g,headers:p.headers,bytes:y,url:m}}let p=/^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;function networkError(e,t,{host:r,repository:i,subject:a}){let o=(0,n.Ze)(e),c=new URL(t).host,u=void 0===o||o.startsWith("ERR_INVALID")?rootMessage(e):o,d=`${a}: the registry refers to ${u}; if it may, list that host in \`registries\``,f=`${a}: the certificate of ${c} is not trusted (${o??""}); set \`ca\` for it in \`registries\`, or name a file with its authority in NODE_EXTRA_CA_CERTS`,h=`${a}: no answer from ${c} (${u})`,m=o===s.fB?d:(0,n.fb)(o)?f:h,g=void 0===o?!/redirect/i.test(u):!p.test(o);return new l.gl(m,{kind:"network",host:r,repository:i,code:o,transient:g,cause:e})}function rootMessage(e,t=0){let{message:r,cause:n}=(0,a.qY)(e);return void 0===n||t>4?(0,i.ml)((0,a.e1)(r)||String(e)):rootMessage(n,t+1)}},506:(e,t,r)=>{r.d(t,{$U:()=>isIndexType,BA:()=>parseDescriptor,Bc:()=>isDigest,F7:()=>a,Fm:()=>c,H3:()=>isAttestation,KP:()=>s,MK:()=>computeDigest,kh:()=>l,zJ:()=>o});var n=r(7598),i=r(8453);let s="application/vnd.oci.image.index.v1+json",a="application/vnd.oci.image.manifest.v1+json",o="application/vnd.docker.distribution.manifest.list.v2+json",l="application/vnd.docker.distribution.manifest.v2+json",c=[s,a,o,l];function computeDigest(e,t="sha256:"){let r=t.startsWith("sha512:")?"sha512":"sha256";return`${r}:${(0,n.createHash)(r).update(e).digest("hex")}`}function isDigest(e){return"string"==typeof e&&/^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(e)}function isIndexType(e){return e===s||e===o}function parseDescriptor(e){if(!(0,i.u4)(e))return;let{mediaType:t,digest:r,size:n,annotations:s,platform:a,artifactType:o}=e;if(isText(t)&&isDigest(r)&&isSize(n)&&isOptional(s,isTextRecord)&&isOptional(a,i.u4)&&isOptional(o,isText))return normalizeDescriptor({mediaType:t,digest:r,size:n,...s&&{annotations:s},...a&&{platform:a},...void 0!==o&&{artifactType:o}})}function normalizeDescriptor(e){let{mediaType:t,digest:r,size:n,annotations:i,platform:s,artifactType:a}=e;return{mediaType:t,digest:r,size:n,...i&&{annotations:i},...s&&{platform:s},...void 0!==a&&{artifactType:a}}}function isAttestation({annotations:e}){return e?.["vnd.docker.reference.type"]==="attestation-manifest"}function isSize(e){return"number"==typeof e&&Number.isSafeInteger(e)&&e>=0}function isTextRecord(e){return(0,i.u4)(e)&&Object.values(e).every(isText)}function isText(e){return"string"==typeof e}function isOptional(e,t){return void 0===e||t(e)}},5558:(e,t,r)=>{r.d(t,{UD:()=>rawOf,e6:()=>follow,io:()=>readBytes});var n=r(1931);async function follow(e,t,r,n="follow"){let i=t,s=r;for(let t=0;;t++){let r=await e(i,s),a=isRedirect(r.status)?r.headers.get("location"):null;if(null===a||"manual"===n||isStream(s.body))return{response:r,url:i};if("error"===n)throw Error("unexpected redirect");if(20===t)throw Error("too many redirects");await readBytes(r,65536);let o=new URL(a,i);s=redirected(s,r.status,o.origin===new URL(i).origin),i=o.href}}function isRedirect(e){return[301,302,303,307,308].includes(e)}function isStream(e){return"object"==typeof e&&!(e instanceof Uint8Array)}function redirected({body:e,...t},r,n){let i=303===r?"HEAD"!==t.method:"POST"===t.method&&r<303,{authorization:s="",...a}=t.headers,o=n&&""!==s?t.headers:a;return i?{...t,method:"GET",headers:o}:{...t,headers:o,...void 0!==e&&{body:e}}}async function readBytes({body:e},t){let r=[],n=0;for await(let i of e)if(r.push(i),(n+=i.length)>t)break;return Buffer.concat(r)}function rawOf(e){return async(t,{body:r,method:i,headers:s,signal:a})=>{let o=void 0!==r&&{body:r,...isStream(r)&&{duplex:"half"}},l=await e(t,{method:i,headers:s,signal:a,...o,redirect:"manual"}),{status:c,headers:u}=l;return{status:c,headers:u,body:(0,n.zO)(l,1/0)}}}},9310:(e,t,r)=>{r.d(t,{Sh:()=>formatRepository,jU:()=>formatTagReference,my:()=>formatImageReference,o_:()=>parseImageReference,ve:()=>isSameRepository});var n=r(506);let i="[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?",s=RegExp(`^(?:${i}(?:\\.${i})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`),a=/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/,o=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,l=new Set(["docker.io","index.docker.io","registry-1.docker.io","registry.hub.docker.com"]);function parseRepository(e,t=()=>void 0){let r=e.trim(),n=formProblem(r)??nameProblem(r);if(void 0!==n)return void t(n);let{registry:i,path:s}=splitRegistry(r);return l.has(i)?{registry:"docker.io",path:s.includes("/")?s:`library/${s}`}:{registry:i,path:s}}function parseImageReference(e,t=()=>void 0){let[,r="",i]=/^([^@]*)(?:@(.*))?$/s.exec(e.trim())??[],{name:s,tag:a}=splitTag(r);if(void 0===i||(0,n.Bc)(i)){if(void 0===a||o.test(a)){let e=parseRepository(s,t);return e&&{...e,...void 0!==a&&{tag:a},...void 0!==i&&{digest:i}}}t(`does not end in a valid tag: ${c}`)}else t("does not end in a valid digest: write `@sha256:` and 64 hex digits")}let c="letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`";function isSameRepository(e,t){return e.registry===t.registry&&e.path===t.path}function formatRepository({registry:e,path:t}){return`${e}/${t}`}function formatImageReference({tag:e,digest:t,...r}){let n=void 0===t?`:${e??""}`:`@${t}`;return`${formatRepository(r)}${n}`}function formatTagReference(e){return`${formatRepository(e)}:${e.tag}`}function formProblem(e){let t=/^[a-z][a-z0-9+.-]*:\/\//i.exec(e);if(t)return`begins with \`${t[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``;if(e.includes("@"))return`has a digest: write the repository alone, \`${e.slice(0,e.indexOf("@"))||"ghcr.io/acme/app"}\``;if(isHost(e))return`is a registry without a repository: write \`${e}/acme/app\``;let{name:r,tag:n}=splitTag(e);if(void 0===n)return;if(""===r)return u;let i=o.test(n)?` and \`${n}\` in \`tags\``:", and tags in `tags`";return`has a tag: write \`${r}\` here${i}`}let u="is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`";function nameProblem(e){if(e!==e.toLowerCase())return`has capital letters, which registries refuse: write \`${e.toLowerCase()}\``;let{registry:t,path:r}=splitRegistry(e);return!(s.test(t)&&isPortValid(t)&&a.test(r))||e.length>255?u:"ghcr.io"!==t||r.includes("/")?void 0:`has no owner: write \`ghcr.io/acme/${r}\``}function splitRegistry(e){let t=e.indexOf("/"),r=t<0?"":e.slice(0,t);return/[.:]/.test(r)||"localhost"===r?{registry:r,path:e.slice(t+1)}:{registry:"docker.io",path:e}}function splitTag(e){let t=e.lastIndexOf(":");return t<0||t<e.lastIndexOf("/")||e.endsWith("]")?{name:e}:{name:e.slice(0,t),tag:e.slice(t+1)}}function isHost(e){if(e.includes("/")||!s.test(e))return!1;let[t="",r]=e.startsWith("[")?[e]:e.split(":");return t.startsWith("[")||"localhost"===t||/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(t)&&(void 0===r||/^\d{2,5}$/.test(r))}function isPortValid(e){let t=/:(\d+)$/.exec(e)?.[1];return void 0===t||Number(t)>0&&65536>Number(t)}},7270:(e,t,r)=>{r.d(t,{P:()=>measureTargets});RegExp("^\\[test-of-image \\d+/\\d+\\] (ONBUILD )?");let n=["boot","context","cacheImport","build","export","push","cacheExport"];function isEmulated({native:e},t){return e.length>0&&!e.includes(t)}var i=r(3786);function measureTargets(e){return e.targets.map(t=>measurements_measureTarget(t,e))}let s={whole:void 0,phases:{},steps:{total:0,cached:0},stepTimes:[],bytes:{context:void 0,pulled:void 0,pushed:void 0},cachesFound:void 0};function measurements_measureTarget(e,t){let{id:r}=e,n=findGroup(t.groups,e),i=n?.group.targets.find(e=>e.id===r)??e,a=n?.progress.get(r)??s,{whole:o,phases:l,stepTimes:c,cachesFound:u}=a,d=n?.built.find(e=>e.target.id===r),f={...describeProgress(a,t,d?.test),attempts:n?.attempts??0};return{target:i,platform:i.platform,result:targetResult(i,n),entry:{...describeTarget(i,t),...f},machine:describeMachine(i.node),took:o?o.end-o.start:0,whole:o,phases:l,stepTimes:c,cachesFound:u,metadata:d?.metadata??{}}}function describeMachine({engine:e}){return e?`${e.arch}, ${e.cpus} CPUs, Docker ${e.version}`:""}function findGroup(e,{id:t}){return e.findLast(({group:e})=>e.targets.some(e=>e.id===t))}function targetResult({id:e},t){if(!t)return"skip";if(t.built.some(({target:t})=>t.id===e))return"success";let{failure:r,failing:n}=t;if(!r)return"skip";let i=void 0===n||n.id===e;return"cancelled"!==r.code&&i?"build"===r.code?"failure":"error":"cancellation"}function describeTarget({platform:e,variant:t,node:r,fallback:n},{published:i,previous:s}){let a=i.find(e=>e.variant===t),o=a?.platforms.find(t=>t.platform===e);return{platform:e,digest:o?.digest??"",size:o?.size??null,node:r.spec.name,emulated:isEmulated(r,e),fallback:n??null,previous:findPrevious({platform:e,variant:t},s)}}function findPrevious(e,t){let r=t?.targets.get((0,i.Op)(e));return t&&r?{runId:t.runId,...r}:null}function describeProgress(e,t,r){let{steps:i,bytes:s,phases:a}=e,o=Object.fromEntries(n.map(e=>[e,toSeconds(a[e])]));return{seconds:{queue:toSeconds(queueOf(e,t)),...o,test:toSeconds(r?.time),total:toSeconds(e.whole)},steps:i,bytes:{context:s.context??null,pulled:s.pulled??null,pushed:s.pushed??null},...r&&{test:{output:r.output}}}}function queueOf({whole:e,phases:{boot:t}},{phases:r}){let n=r.find(({phase:e})=>"build"===e);if(!n||!e)return;let i=e.start-n.start-(t?t.end-t.start:0);return{start:n.start,end:n.start+Math.max(0,i)}}function toSeconds(e){return e?Math.round(e.end-e.start)/1e3:null}},4931:(e,t,r)=>{r.d(t,{I:()=>renderNotes});var n=r(432);let i={inputs:"inputs",forks:"builds-of-forks",emulation:"emulation",machine:"clock-and-disk",certificates:"certificates",fallback:"unavailable-nodes",cache:"cache-exports",mirror:"mirrors"};function renderNotes(e){return 0===e.length?[]:[e.map(({topic:e,text:t})=>`${(0,n.My)(t)} [${e}](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md#${i[e]})`).map(e=>e.replace(/^/gm,"> ")).join("\n>\n")]}},3757:(e,t,r)=>{r.d(t,{d:()=>RunRecord});let RunRecord=class RunRecord{began;phases=[];outcomes=[];targets=[];groups=[];published=[];uploaded;lost=[];previous;traceparent;isDry=!1;constructor(e=performance.timeOrigin){this.began=e}async time(e,t){let r=Date.now();try{return await t()}finally{this.phases.push({phase:e,start:r,end:Date.now()})}}}},5525:(e,t,r)=>{r.d(t,{F7:()=>repositoryScope,Ly:()=>c,M$:()=>annotatedRun,R2:()=>a,Re:()=>l,Yo:()=>s,aI:()=>u,rg:()=>o,xz:()=>i});var n=r(7598);let i="io.github.multiarch-build.run",s="io.github.multiarch-build.pull-request",a="io.github.multiarch-build.part.",o="application/vnd.multiarch-build.history.v1+json",l="multiarch-build.moved-aside",c="app.kubernetes.io/managed-by",u="buildx_buildkit_";function repositoryScope({serverUrl:e,repository:t}){return(0,n.createHash)("sha256").update(`${e.toLowerCase()}/${t.toLowerCase()}`).digest("hex").slice(0,8)}function annotatedRun(e){return/^(\d+)-\d+-/.exec(e??"")?.[1]}},1970:(e,t,r)=>{r.d(t,{ij:()=>sessionLogOf,r0:()=>connectionPaths,rJ:()=>RunDir});var n=r(7598),i=r(3024),s=r(8161),a=r(6760),o=r(2243);let l=/^\/[\w.+@/-]*$/,c=/^mab-[0-9a-f]{10}$/;function connectionPaths(e){let t=e.replace(/\.ssh$/,"");return{config:e,log:`${e}.log`,control:`${t}.ctl`,socket:`${t}.sock`,engineSocket:`${t}-e.sock`,sessionSocket:`${t}-r.sock`,sessionLog:`${t}-r.log`}}function sessionLogOf(e){return e.endsWith("-r.sock")?e.replace(/sock$/,"log"):void 0}let RunDir=class RunDir{path;constructor(e){this.path=e}static choose(e,t=[]){let r=[e,(0,s.tmpdir)()].find(e=>{var r;let n;return e&&(r=e).length<=50&&l.test(r)&&(n=r,!t.some(e=>(0,o.gR)(e,n)))&&isWritable(r)})??"/tmp";return new RunDir((0,a.join)(r,`mab-${(0,n.randomBytes)(5).toString("hex")}`))}static isName(e){return c.test(e)}create(){(0,i.mkdirSync)(this.path,{mode:448})}get key(){return(0,a.basename)(this.path)}get parents(){return[...new Set([(0,a.dirname)(this.path),(0,s.tmpdir)(),"/tmp"])]}get owner(){return(0,a.join)(this.path,"owner")}get journal(){return(0,a.join)(this.path,"journal")}get agentSocket(){return(0,a.join)(this.path,"agent.sock")}get knownHosts(){return(0,a.join)(this.path,"known_hosts")}connection(e){return connectionPaths((0,a.join)(this.path,`${e}.ssh`))}builtInSocket(e){return(0,a.join)(this.path,`${e}-k.sock`)}buildkitSocket(e){return(0,a.join)(this.path,`b${e}.sock`)}removeSockets(e){let t=e?/^b\d+\.sock$/:/^$/;(0,i.readdirSync)(this.path).filter(e=>/\.(?:sock|ctl)$/.test(e)&&!t.test(e)).forEach(e=>(0,i.rmSync)((0,a.join)(this.path,e),{force:!0}))}get tlsKeys(){return(0,a.join)(this.path,"tls")}pem(e,t){return(0,a.join)(this.tlsKeys,`${e}-${t}.pem`)}get env(){return{BUILDX_CONFIG:this.buildxConfig,DOCKER_CONFIG:(0,a.dirname)(this.dockerConfig)}}get gitConfig(){return(0,a.join)(this.path,"gitconfig")}get buildxConfig(){return(0,a.join)(this.path,"buildx")}get programs(){return(0,a.join)(this.path,"bin")}get nodeId(){return(0,a.join)(this.buildxConfig,".buildNodeID")}get instances(){return(0,a.join)(this.buildxConfig,"instances")}instance(e){return(0,a.join)(this.instances,e)}removalConfig(e){return(0,a.join)(this.path,`remove-${e}`)}get dockerConfig(){return(0,a.join)(this.path,"docker","config.json")}get jobDockerConfig(){return(0,a.join)(this.path,"job-docker")}get scopedConfigs(){return(0,a.join)(this.buildxConfig,"config")}get registries(){return(0,a.join)(this.path,"registries.json")}get certificates(){return(0,a.join)(this.path,"certs")}get secrets(){return(0,a.join)(this.path,"secrets")}secret(e){return(0,a.join)(this.secrets,String(e))}metadata(e){return(0,a.join)(this.path,`${e}.metadata.json`)}get signing(){return(0,a.join)(this.path,"sign")}get dryRun(){return(0,a.join)(this.path,"dry-run.json")}get tools(){return(0,a.join)(this.path,"tools")}get restored(){return(0,a.join)(this.path,"restored")}get kubectlCache(){return(0,a.join)(this.path,"kubectl")}};function isWritable(e){try{return(0,i.accessSync)(e,i.constants.W_OK|i.constants.X_OK),!0}catch{return!1}}},6464:(e,t,r)=>{r.d(t,{L:()=>copyImage,H:()=>planCopyOnly});var n=r(3716),i=r(7268),s=r(6716),a=r(9996),o=r(6302),l=r(8453),c=r(9310),u=r(5525),d=r(1266);function describeTemporary(e,t){let r=(0,l.qY)((0,l.Bl)(new TextDecoder().decode(e.bytes))),n=(0,u.M$)((0,l.e1)((0,l.qY)(r.annotations)[u.xz]));if(void 0===n)return[];let i=new Set(t.filter(({tag:e})=>(0,d.LC)(e)).map(c.Sh)),s=t.filter(e=>!i.has((0,c.Sh)(e))).map(({tag:e})=>`\`${e}\``);if(0===s.length)return[];let a=[...new Set(s)].join(", ");return[`The image is a temporary one of the run ${n}: when ${a} names another image, a cleanup deletes this one. To keep it, add a tag with the version or the commit to \`to\`, such as \`stable-0123abc\`.`]}async function readTags(e,t){return await (0,n._)(e,async e=>{let r=await t(e);return{reference:e,client:r,before:await r.headManifest(e.path,e.tag)}})}function planTags(e,t,r){let n=e.map(e=>({...e,state:stateOf(e.before,t,r)})),i=n.filter(({state:e})=>"updated"===e);if("fail"===r&&i.length>0)throw existingTags(i);return n}function stateOf(e,t,r){return void 0===e?"created":e===t?"unchanged":"keep"===r?"kept":"updated"}function existingTags(e){let t=1===e.length?"A tag of `to` exists":`${e.length} tags of \`to\` exist`;return new i.yo({code:"registry",message:`${t} with a different image, and \`existing\` is \`fail\``,hint:"Nothing was copied. Use new tags, or set `existing` to `update` or `keep`.",details:e.map(({reference:e,before:t})=>`${(0,c.jU)(e)}: ${t??""}`)})}var f=r(3788),h=r(3269),p=r(539),m=r(7994);let g="Check the name in `image`; if it is correct, check the registry’s status.",w=[[/CERT|SELF_SIGNED|UNABLE_TO/i,'Set the certificate authority of the registry: `registries: "{host}: {ca: /path/to/ca.pem}"`.'],[/EPROTO|SSL/i,'If the registry has no TLS, set `registries: "{host}: {http: true}"`.'],[/ENOTFOUND|EAI_AGAIN/,"The name of {host} cannot be resolved: check `image`."],[/ECONNREFUSED/,"Nothing listens at {host}: check `image` and its port."]];function accessHint(e){if(!(e instanceof h.gl))return g;let{code:t="",host:r}=e,[,n=g]=w.find(([e])=>e.test(t))??[];return n.replaceAll("{host}",r)}async function checkPushAccess(e,t,{missingHelper:r,asksForVerification:n=!1}){try{let r=await (await t(e)).checkPush(e.path,n);return{denied:!1,...r}}catch(a){let t=a instanceof h.gl&&["denied","unauthorized"].includes(a.kind)?a:void 0,n=void 0!==t,s=t&&!t.origin?r?.(e.registry):void 0;return{denied:n,failure:new i.yo({code:"registry",message:s?`${s.command} is not installed: no login at ${e.registry}`:`Nothing can be pushed to ${(0,c.Sh)(e)}`,hint:s?.text??(t?(0,m.H2)(t.origin,"unauthorized"===t.kind):accessHint(a)),details:[(0,i.gJ)(a)],cause:a}),verifies:Promise.resolve(!1),ended:Promise.resolve()}}}let Problems=class Problems{#B=[];async collect(e){return await e.catch(e=>{if(e instanceof i.tQ)this.#B.push(...e.errors);else if(e instanceof i.yo)this.#B.push(e);else throw e})}add(e){this.#B.push(...e)}get all(){return this.#B}get headlines(){return this.#B.map(e=>(0,i.Wk)(e).headline)}};async function copyImage(e,t){let{registries:r,log:n,signal:i,record:s}=t,a=new AbortController,cancel=()=>a.abort(i.reason);i.addEventListener("abort",cancel,{once:!0});let o={isTagUpdated:!1},l=[];try{i.throwIfAborted();let[c,u]=await s.time("plan",()=>Promise.all([planCopy(e,r,a.signal),t.prepareSigning()])),{image:d,tags:f,checks:h}=c;l=[...h.values()].map(e=>e.ended);let p=describeImage(e,d);p.forEach(e=>n.warn(e));let m=await s.time("copy",()=>storeEverywhere(c,n));s.uploaded=[...m.values()].reduce((e,{bytes:t})=>e+t,0);let g=await u?.(copiesOf(d,f));return i.throwIfAborted(),i.removeEventListener("abort",cancel),await s.time("publish",()=>updateTags(d,f,()=>o.isTagUpdated=!0)),describeCopy(e,d,{tags:f,transfers:m,notes:p,verification:g})}catch(e){throw i.aborted&&!o.isTagUpdated?(0,f.sI)(y,e):e}finally{await Promise.all(l),a.abort()}}async function planCopyOnly(e,{registries:t,signal:r,prepareSigning:n}){let i=new Problems,[{notes:s,tags:a}={notes:[],tags:[]}]=await Promise.all([i.collect(describePlan(e,t,r)),i.collect(n())]),o=a.filter(({state:e})=>"kept"===e);return{report:{nodes:[],targets:[],tags:a.map(({reference:e,before:t=""})=>({tag:(0,c.jU)(e),now:t})),permissions:a.map(({reference:e})=>`may push to ${(0,c.Sh)(e)}`),post:[],warnings:[...e.warnings,...s,...o.map(({reference:e})=>`${(0,c.jU)(e)} is kept`)],problems:i.headlines},problems:i.all}}async function describePlan(e,t,r){let{image:n,tags:i,checks:s}=await planCopy(e,t,r,{willCopy:!1});return await Promise.all([...s.values()].map(({ended:e})=>e)),{notes:describeImage(e,n),tags:i}}async function planCopy(e,t,r,{willCopy:n}={willCopy:!0}){let{from:i,to:s}=e,o=await (0,p.K)(t,r,{willPush:!1})(i),l=(0,p.K)(t,r),u=s.some(({registry:e,path:t})=>e!==i.registry||t!==i.path),d={...e,referrers:e.referrers&&u},f=readTags(s,l);f.catch(copy_ignore);let[h,m]=await Promise.all([(0,a.o)({client:o,path:i.path},i.digest??i.tag??"",d).catch(e=>{throw explainSource(e,(0,c.my)(i))}),checkAccess(e,l,t,({registry:e})=>n&&e!==i.registry)]);return{image:h,tags:planTags(await f,h.root.digest,e.existing),checks:m}}async function checkAccess({to:e},t,r,i){let s=[...new Map(e.map(e=>[(0,c.Sh)(e),e])).values()],a=await (0,n._)(s,async e=>{let n={...r,asksForVerification:i(e)},s=await checkPushAccess(e,t,n);return[(0,c.Sh)(e),s]});for(let[,{failure:e}]of a)if(e)throw e;return new Map(a)}function explainSource(e,t){if(!(e instanceof h.gl))return e;let r="not-found"===e.kind||"denied"===e.kind||"unauthorized"===e.kind?"Nothing was copied. Check `from`, and that a login in `registry-auth` has permission to read it.":void 0;return new i.yo({...sourceErrorOptions(`${t} cannot be read`,r),details:[e.message],cause:e})}function sourceErrorOptions(e,t){let{code:r,hint:n}=(0,s.I8)(e);return{code:r,message:e,hint:t??n}}function describeImage({platforms:e,to:t},{root:r,tree:n,sourceDigest:i}){let s=`Only ${e.join(", ")}: the digest is ${r.digest} instead of ${i}.`,a=`${n.foreign} layers are not in the registry, but at a URL in the image: they stay there.`;return[...r.digest===i?[]:[`${s} Signatures of the whole image do not apply to it.`],...0===n.foreign?[]:[a],...describeTemporary(r,t)]}async function storeEverywhere({image:e,tags:t,checks:r},n){let i=new Map;for(let{reference:s,client:a,state:l}of t){let t=(0,c.Sh)(s);if("kept"===l||i.has(t))continue;n.info(`Copying ${e.root.digest} to ${t}`);let u=await (0,o.L)(e,{client:a,path:s.path,...r.get(t)}).catch(e=>{throw explainStore(e,t)});i.set(t,u)}return i}function explainStore(e,t){return e instanceof h.gl?new i.yo({code:"registry",message:`The image could not be copied to ${t}`,hint:"No tag was updated. Run the job again: what is in the repository already is not transferred again.",details:[e.message],cause:e}):e}async function updateTags({root:e},t,r){let n=t.filter(({state:e})=>"created"===e||"updated"===e).map(({reference:t,client:r})=>({variant:{tags:[t]},repository:{registry:t.registry,path:t.path},client:r,index:e}));await (0,f.I_)(n,{journal:{note:r},log:{debug:copy_ignore},isEphemeral:()=>!1})}let copy_ignore=()=>void 0;function copiesOf({root:e},t){return[...new Map(t.filter(({state:e})=>"kept"!==e).map(({reference:{registry:e,path:t},client:r})=>({repository:{registry:e,path:t},client:r})).map(e=>[(0,c.Sh)(e.repository),e])).values()].map(t=>({...t,digest:e.digest}))}function describeCopy({from:e},{root:t,sourceDigest:r,referrers:n},i){let s=[...n.bySubject.values()].flat().length,a=i.tags.map(({reference:e,state:t,before:r})=>{let n=i.transfers.get((0,c.Sh)(e));return{reference:e,state:t,before:r,...n&&"kept"!==t&&{transfer:n}}});return{from:(0,c.my)(e),digest:t.digest,sourceDigest:r,referrers:s+n.tags.length,tags:a,notes:i.notes,...i.verification&&{verification:i.verification}}}let y="Layers that were copied already are not transferred again by the next run."},1877:(e,r,n)=>{var i;i={},n.d(i,{HttpClient:()=>t.HttpClient}),e.exports=i},9896:t=>{t.exports=e(import.meta.url)("fs")},4589:t=>{t.exports=e(import.meta.url)("node:assert")},6698:t=>{t.exports=e(import.meta.url)("node:async_hooks")},4573:t=>{t.exports=e(import.meta.url)("node:buffer")},7540:t=>{t.exports=e(import.meta.url)("node:console")},7598:t=>{t.exports=e(import.meta.url)("node:crypto")},3053:t=>{t.exports=e(import.meta.url)("node:diagnostics_channel")},610:t=>{t.exports=e(import.meta.url)("node:dns")},8474:t=>{t.exports=e(import.meta.url)("node:events")},3024:t=>{t.exports=e(import.meta.url)("node:fs")},1455:t=>{t.exports=e(import.meta.url)("node:fs/promises")},7067:t=>{t.exports=e(import.meta.url)("node:http")},2467:t=>{t.exports=e(import.meta.url)("node:http2")},4708:t=>{t.exports=e(import.meta.url)("node:https")},7030:t=>{t.exports=e(import.meta.url)("node:net")},8161:t=>{t.exports=e(import.meta.url)("node:os")},6760:t=>{t.exports=e(import.meta.url)("node:path")},643:t=>{t.exports=e(import.meta.url)("node:perf_hooks")},1792:t=>{t.exports=e(import.meta.url)("node:querystring")},7075:t=>{t.exports=e(import.meta.url)("node:stream")},8500:t=>{t.exports=e(import.meta.url)("node:timers/promises")},1692:t=>{t.exports=e(import.meta.url)("node:tls")},3136:t=>{t.exports=e(import.meta.url)("node:url")},7975:t=>{t.exports=e(import.meta.url)("node:util")},3429:t=>{t.exports=e(import.meta.url)("node:util/types")},8877:t=>{t.exports=e(import.meta.url)("node:v8")},5919:t=>{t.exports=e(import.meta.url)("node:worker_threads")},8522:t=>{t.exports=e(import.meta.url)("node:zlib")},857:t=>{t.exports=e(import.meta.url)("os")},6928:t=>{t.exports=e(import.meta.url)("path")},3193:t=>{t.exports=e(import.meta.url)("string_decoder")},1078:(t,r,n)=>{n.d(r,{Yz:()=>core_debug,V4:()=>getInput,pq:()=>info,C1:()=>setFailed,uH:()=>setOutput,Pq:()=>core_setSecret,z:()=>h,$e:()=>warning});var i,s,a=n(857);function utils_toCommandValue(e){return null==e?"":"string"==typeof e||e instanceof String?e:JSON.stringify(e)}function utils_toCommandProperties(e){return Object.keys(e).length?{title:e.title,file:e.file,line:e.startLine,endLine:e.endLine,col:e.startColumn,endColumn:e.endColumn}:{}}function command_issueCommand(e,t,r){let n=new Command(e,t,r);process.stdout.write(n.toString()+a.EOL)}let Command=class Command{constructor(e,t,r){e||(e="missing.command"),this.command=e,this.properties=t,this.message=r}toString(){let e="::"+this.command;if(this.properties&&Object.keys(this.properties).length>0){e+=" ";let t=!0;for(let r in this.properties)if(this.properties.hasOwnProperty(r)){let n=this.properties[r];n&&(t?t=!1:e+=",",e+=`${r}=${escapeProperty(n)}`)}}return e+`::${escapeData(this.message)}`}};function escapeData(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A")}function escapeProperty(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A").replace(/:/g,"%3A").replace(/,/g,"%2C")}let o=e(import.meta.url)("crypto");var l=n(9896);function file_command_issueFileCommand(e,t){let r=process.env[`GITHUB_${e}`];if(!r)throw Error(`Unable to find environment variable for file command ${e}`);if(!l.existsSync(r))throw Error(`Missing file at path: ${r}`);l.appendFileSync(r,`${utils_toCommandValue(t)}${a.EOL}`,{encoding:"utf8"})}function file_command_prepareKeyValueMessage(e,t){let r=`ghadelimiter_${o.randomUUID()}`,n=utils_toCommandValue(t);if(e.includes(r))throw Error(`Unexpected input: name should not contain the delimiter "${r}"`);if(n.includes(r))throw Error(`Unexpected input: value should not contain the delimiter "${r}"`);return`${e}<<${r}${a.EOL}${n}${a.EOL}${r}`}n(6928),n(1877);var summary_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{access:c,appendFile:u,writeFile:d}=l.promises,f="GITHUB_STEP_SUMMARY";let Summary=class Summary{constructor(){this._buffer=""}filePath(){return summary_awaiter(this,void 0,void 0,function*(){if(this._filePath)return this._filePath;let e=process.env[f];if(!e)throw Error(`Unable to find environment variable for $${f}. Check if your runtime environment supports job summaries.`);try{yield c(e,l.constants.R_OK|l.constants.W_OK)}catch(t){throw Error(`Unable to access summary file: '${e}'. Check if the file has correct read/write permissions.`)}return this._filePath=e,this._filePath})}wrap(e,t,r={}){let n=Object.entries(r).map(([e,t])=>` ${e}="${t}"`).join("");return t?`<${e}${n}>${t}</${e}>`:`<${e}${n}>`}write(e){return summary_awaiter(this,void 0,void 0,function*(){let t=!!(null==e?void 0:e.overwrite),r=yield this.filePath();return yield(t?d:u)(r,this._buffer,{encoding:"utf8"}),this.emptyBuffer()})}clear(){return summary_awaiter(this,void 0,void 0,function*(){return this.emptyBuffer().write({overwrite:!0})})}stringify(){return this._buffer}isEmptyBuffer(){return 0===this._buffer.length}emptyBuffer(){return this._buffer="",this}addRaw(e,t=!1){return this._buffer+=e,t?this.addEOL():this}addEOL(){return this.addRaw(a.EOL)}addCodeBlock(e,t){let r=Object.assign({},t&&{lang:t}),n=this.wrap("pre",this.wrap("code",e),r);return this.addRaw(n).addEOL()}addList(e,t=!1){let r=e.map(e=>this.wrap("li",e)).join(""),n=this.wrap(t?"ol":"ul",r);return this.addRaw(n).addEOL()}addTable(e){let t=e.map(e=>{let t=e.map(e=>{if("string"==typeof e)return this.wrap("td",e);let{header:t,data:r,colspan:n,rowspan:i}=e,s=Object.assign(Object.assign({},n&&{colspan:n}),i&&{rowspan:i});return this.wrap(t?"th":"td",r,s)}).join("");return this.wrap("tr",t)}).join(""),r=this.wrap("table",t);return this.addRaw(r).addEOL()}addDetails(e,t){let r=this.wrap("details",this.wrap("summary",e)+t);return this.addRaw(r).addEOL()}addImage(e,t,r){let{width:n,height:i}=r||{},s=Object.assign(Object.assign({},n&&{width:n}),i&&{height:i}),a=this.wrap("img",null,Object.assign({src:e,alt:t},s));return this.addRaw(a).addEOL()}addHeading(e,t){let r=`h${t}`,n=["h1","h2","h3","h4","h5","h6"].includes(r)?r:"h1",i=this.wrap(n,e);return this.addRaw(i).addEOL()}addSeparator(){let e=this.wrap("hr",null);return this.addRaw(e).addEOL()}addBreak(){let e=this.wrap("br",null);return this.addRaw(e).addEOL()}addQuote(e,t){let r=Object.assign({},t&&{cite:t}),n=this.wrap("blockquote",e,r);return this.addRaw(n).addEOL()}addLink(e,t){let r=this.wrap("a",e,{href:t});return this.addRaw(r).addEOL()}};let h=new Summary;function core_setSecret(e){command_issueCommand("add-mask",{},e)}function getInput(e,t){let r=process.env[`INPUT_${e.replace(/ /g,"_").toUpperCase()}`]||"";if(t&&t.required&&!r)throw Error(`Input required and not supplied: ${e}`);return t&&!1===t.trimWhitespace?r:r.trim()}function setOutput(e,t){if(process.env.GITHUB_OUTPUT)return file_command_issueFileCommand("OUTPUT",file_command_prepareKeyValueMessage(e,t));process.stdout.write(a.EOL),command_issueCommand("set-output",{name:e},utils_toCommandValue(t))}function setFailed(e){process.exitCode=s.Failure,error(e)}function core_debug(e){command_issueCommand("debug",{},e)}function error(e,t={}){command_issueCommand("error",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function warning(e,t={}){command_issueCommand("warning",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function info(e){process.stdout.write(e+a.EOL)}n(640),a.platform(),a.arch(),(i=s||(s={}))[i.Success=0]="Success",i[i.Failure=1]="Failure"},640:(t,r,n)=>{n.r(r),n.d(r,{exec:()=>exec,getExecOutput:()=>getExecOutput});var i=n(3193),s=n(857);let a=e(import.meta.url)("events"),o=e(import.meta.url)("child_process");var l=n(6928);e(import.meta.url)("assert");var c=n(9896),__awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{chmod:u,copyFile:d,lstat:f,mkdir:h,open:p,readdir:m,rename:g,rm:w,rmdir:y,stat:b,symlink:v,unlink:_}=c.promises,E="win32"===process.platform;function exists(e){return __awaiter(this,void 0,void 0,function*(){try{yield b(e)}catch(e){if("ENOENT"===e.code)return!1;throw e}return!0})}function isRooted(e){if(!(e=normalizeSeparators(e)))throw Error('isRooted() parameter "p" cannot be empty');return E?e.startsWith("\\")||/^[A-Z]:/i.test(e):e.startsWith("/")}function tryGetExecutablePath(e,t){return __awaiter(this,void 0,void 0,function*(){let r;try{r=yield b(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(E){let r=l.extname(e).toUpperCase();if(t.some(e=>e.toUpperCase()===r))return e}else if(isUnixExecutable(r))return e}let n=e;for(let i of t){e=n+i,r=void 0;try{r=yield b(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(E){try{let t=l.dirname(e),r=l.basename(e).toUpperCase();for(let n of yield m(t))if(r===n.toUpperCase()){e=l.join(t,n);break}}catch(t){console.log(`Unexpected error attempting to determine the actual case of the file '${e}': ${t}`)}return e}else if(isUnixExecutable(r))return e}}return""})}function normalizeSeparators(e){return(e=e||"",E)?(e=e.replace(/\//g,"\\")).replace(/\\\\+/g,"\\"):e.replace(/\/\/+/g,"/")}function isUnixExecutable(e){return(1&e.mode)>0||(8&e.mode)>0&&void 0!==process.getgid&&e.gid===process.getgid()||(64&e.mode)>0&&void 0!==process.getuid&&e.uid===process.getuid()}c.constants.O_RDONLY;var io_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function which(e,t){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");if(t){let t=yield which(e,!1);if(!t)if(E)throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);else throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);return t}let r=yield findInPath(e);return r&&r.length>0?r[0]:""})}function findInPath(e){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");let t=[];if(E&&process.env.PATHEXT)for(let e of process.env.PATHEXT.split(l.delimiter))e&&t.push(e);if(isRooted(e)){let r=yield tryGetExecutablePath(e,t);return r?[r]:[]}if(e.includes(l.sep))return[];let r=[];if(process.env.PATH)for(let e of process.env.PATH.split(l.delimiter))e&&r.push(e);let n=[];for(let i of r){let r=yield tryGetExecutablePath(l.join(i,e),t);r&&n.push(r)}return n})}let $=e(import.meta.url)("timers");var toolrunner_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let k="win32"===process.platform;let ToolRunner=class ToolRunner extends a.EventEmitter{constructor(e,t,r){if(super(),!e)throw Error("Parameter 'toolPath' cannot be null or empty.");this.toolPath=e,this.args=t||[],this.options=r||{}}_debug(e){this.options.listeners&&this.options.listeners.debug&&this.options.listeners.debug(e)}_getCommandString(e,t){let r=this._getSpawnFileName(),n=this._getSpawnArgs(e),i=t?"":"[command]";if(k)if(this._isCmdFile())for(let e of(i+=r,n))i+=` ${e}`;else if(e.windowsVerbatimArguments)for(let e of(i+=`"${r}"`,n))i+=` ${e}`;else for(let e of(i+=this._windowsQuoteCmdArg(r),n))i+=` ${this._windowsQuoteCmdArg(e)}`;else for(let e of(i+=r,n))i+=` ${e}`;return i}_processLineBuffer(e,t,r){try{let n=t+e.toString(),i=n.indexOf(s.EOL);for(;i>-1;){let e=n.substring(0,i);r(e),i=(n=n.substring(i+s.EOL.length)).indexOf(s.EOL)}return n}catch(e){return this._debug(`error processing line. Failed with error ${e}`),""}}_getSpawnFileName(){return k&&this._isCmdFile()?process.env.COMSPEC||"cmd.exe":this.toolPath}_getSpawnArgs(e){if(k&&this._isCmdFile()){let t=`/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;for(let r of this.args)t+=" ",t+=e.windowsVerbatimArguments?r:this._windowsQuoteCmdArg(r);return[t+='"']}return this.args}_endsWith(e,t){return e.endsWith(t)}_isCmdFile(){let e=this.toolPath.toUpperCase();return this._endsWith(e,".CMD")||this._endsWith(e,".BAT")}_windowsQuoteCmdArg(e){if(!this._isCmdFile())return this._uvQuoteCmdArg(e);if(!e)return'""';let t=[" ","	","&","(",")","[","]","{","}","^","=",";","!","'","+",",","`","~","|","<",">",'"'],r=!1;for(let n of e)if(t.some(e=>e===n)){r=!0;break}if(!r)return e;let n='"',i=!0;for(let t=e.length;t>0;t--)n+=e[t-1],i&&"\\"===e[t-1]?n+="\\":'"'===e[t-1]?(i=!0,n+='"'):i=!1;return(n+='"').split("").reverse().join("")}_uvQuoteCmdArg(e){if(!e)return'""';if(!e.includes(" ")&&!e.includes("	")&&!e.includes('"'))return e;if(!e.includes('"')&&!e.includes("\\"))return`"${e}"`;let t='"',r=!0;for(let n=e.length;n>0;n--)t+=e[n-1],r&&"\\"===e[n-1]?t+="\\":'"'===e[n-1]?(r=!0,t+="\\"):r=!1;return(t+='"').split("").reverse().join("")}_cloneExecOptions(e){let t={cwd:(e=e||{}).cwd||process.cwd(),env:e.env||process.env,silent:e.silent||!1,windowsVerbatimArguments:e.windowsVerbatimArguments||!1,failOnStdErr:e.failOnStdErr||!1,ignoreReturnCode:e.ignoreReturnCode||!1,delay:e.delay||1e4};return t.outStream=e.outStream||process.stdout,t.errStream=e.errStream||process.stderr,t}_getSpawnOptions(e,t){let r={};return r.cwd=(e=e||{}).cwd,r.env=e.env,r.windowsVerbatimArguments=e.windowsVerbatimArguments||this._isCmdFile(),e.windowsVerbatimArguments&&(r.argv0=`"${t}"`),r}exec(){return toolrunner_awaiter(this,void 0,void 0,function*(){return!isRooted(this.toolPath)&&(this.toolPath.includes("/")||k&&this.toolPath.includes("\\"))&&(this.toolPath=l.resolve(process.cwd(),this.options.cwd||process.cwd(),this.toolPath)),this.toolPath=yield which(this.toolPath,!0),new Promise((e,t)=>toolrunner_awaiter(this,void 0,void 0,function*(){for(let e of(this._debug(`exec tool: ${this.toolPath}`),this._debug("arguments:"),this.args))this._debug(`   ${e}`);let r=this._cloneExecOptions(this.options);!r.silent&&r.outStream&&r.outStream.write(this._getCommandString(r)+s.EOL);let n=new ExecState(r,this.toolPath);if(n.on("debug",e=>{this._debug(e)}),this.options.cwd&&!(yield exists(this.options.cwd)))return t(Error(`The cwd: ${this.options.cwd} does not exist!`));let i=this._getSpawnFileName(),a=o.spawn(i,this._getSpawnArgs(r),this._getSpawnOptions(this.options,i)),l="";a.stdout&&a.stdout.on("data",e=>{this.options.listeners&&this.options.listeners.stdout&&this.options.listeners.stdout(e),!r.silent&&r.outStream&&r.outStream.write(e),l=this._processLineBuffer(e,l,e=>{this.options.listeners&&this.options.listeners.stdline&&this.options.listeners.stdline(e)})});let c="";if(a.stderr&&a.stderr.on("data",e=>{n.processStderr=!0,this.options.listeners&&this.options.listeners.stderr&&this.options.listeners.stderr(e),!r.silent&&r.errStream&&r.outStream&&(r.failOnStdErr?r.errStream:r.outStream).write(e),c=this._processLineBuffer(e,c,e=>{this.options.listeners&&this.options.listeners.errline&&this.options.listeners.errline(e)})}),a.on("error",e=>{n.processError=e.message,n.processExited=!0,n.processClosed=!0,n.CheckComplete()}),a.on("exit",e=>{n.processExitCode=e,n.processExited=!0,this._debug(`Exit code ${e} received from tool '${this.toolPath}'`),n.CheckComplete()}),a.on("close",e=>{n.processExitCode=e,n.processExited=!0,n.processClosed=!0,this._debug(`STDIO streams have closed for tool '${this.toolPath}'`),n.CheckComplete()}),n.on("done",(r,n)=>{l.length>0&&this.emit("stdline",l),c.length>0&&this.emit("errline",c),a.removeAllListeners(),r?t(r):e(n)}),this.options.input){if(!a.stdin)throw Error("child process missing stdin");a.stdin.end(this.options.input)}}))})}};function argStringToArray(e){let t=[],r=!1,n=!1,i="";function append(e){n&&'"'!==e&&(i+="\\"),i+=e,n=!1}for(let s=0;s<e.length;s++){let a=e.charAt(s);if('"'===a){n?append(a):r=!r;continue}if("\\"===a&&n){append(a);continue}if("\\"===a&&r){n=!0;continue}if(" "===a&&!r){i.length>0&&(t.push(i),i="");continue}append(a)}return i.length>0&&t.push(i.trim()),t}let ExecState=class ExecState extends a.EventEmitter{constructor(e,t){if(super(),this.processClosed=!1,this.processError="",this.processExitCode=0,this.processExited=!1,this.processStderr=!1,this.delay=1e4,this.done=!1,this.timeout=null,!t)throw Error("toolPath must not be empty");this.options=e,this.toolPath=t,e.delay&&(this.delay=e.delay)}CheckComplete(){!this.done&&(this.processClosed?this._setResult():this.processExited&&(this.timeout=(0,$.setTimeout)(ExecState.HandleTimeout,this.delay,this)))}_debug(e){this.emit("debug",e)}_setResult(){let e;this.processExited&&(this.processError?e=Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`):0===this.processExitCode||this.options.ignoreReturnCode?this.processStderr&&this.options.failOnStdErr&&(e=Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`)):e=Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`)),this.timeout&&(clearTimeout(this.timeout),this.timeout=null),this.done=!0,this.emit("done",e,this.processExitCode)}static HandleTimeout(e){if(!e.done){if(!e.processClosed&&e.processExited){let t=`The STDIO streams did not close within ${e.delay/1e3} seconds of the exit event from process '${e.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;e._debug(t)}e._setResult()}}};var exec_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function exec(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){let n=argStringToArray(e);if(0===n.length)throw Error("Parameter 'commandLine' cannot be null or empty.");return new ToolRunner(n[0],t=n.slice(1).concat(t||[]),r).exec()})}function getExecOutput(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){var n,s;let a="",o="",l=new i.StringDecoder("utf8"),c=new i.StringDecoder("utf8"),u=null==(n=null==r?void 0:r.listeners)?void 0:n.stdout,d=null==(s=null==r?void 0:r.listeners)?void 0:s.stderr,f=Object.assign(Object.assign({},null==r?void 0:r.listeners),{stdout:e=>{a+=l.write(e),u&&u(e)},stderr:e=>{o+=c.write(e),d&&d(e)}}),h=yield exec(e,t,Object.assign(Object.assign({},r),{listeners:f}));return a+=l.end(),o+=c.end(),{exitCode:h,stdout:a,stderr:o}})}}},d={};function __nccwpck_require__(e){var t=d[e];if(void 0!==t)return t.exports;var r=d[e]={exports:{}},n=!0;try{u[e].call(r.exports,r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete d[e]}return r.exports}__nccwpck_require__.m=u,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",r="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",n="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",i="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",s=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,t,a)=>{a&&((o=[]).d=-1);var o,l,c,u,d=new Set,f=e.exports,h=new Promise((e,t)=>{u=t,c=e});h[n]=f,h[r]=e=>(o&&e(o),d.forEach(e),h.catch(e=>{})),e.exports=h,t(e=>{l=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[r])return e;if(e.then){var t=[];t.d=0,e.then(e=>{a[n]=e,s(t)},e=>{a[i]=e,s(t)});var a={};return a[r]=e=>e(t),a}}var o={};return o[r]=e=>{},o[n]=e,o});var t,getResult=()=>l.map(e=>{if(e[i])throw e[i];return e[n]}),a=new Promise(e=>{(t=()=>e(getResult)).r=0;var fnQueue=e=>e!==o&&!d.has(e)&&(d.add(e),e&&!e.d&&(t.r++,e.push(t)));l.map(e=>e[r](fnQueue))});return t.r?a:getResult()},e=>(e?u(h[i]=e):c(f),s(o))),o&&o.d<0&&(o.d=0)},__nccwpck_require__.n=e=>{var t=e&&e.__esModule?()=>e.default:()=>e;return __nccwpck_require__.d(t,{a:t}),t},o=Object.getPrototypeOf?e=>Object.getPrototypeOf(e):e=>e.__proto__,__nccwpck_require__.t=function(e,t){if(1&t&&(e=this(e)),8&t||"object"==typeof e&&e&&(4&t&&e.__esModule||16&t&&"function"==typeof e.then))return e;var r=Object.create(null);__nccwpck_require__.r(r);var n={};a=a||[null,o({}),o([]),o(o)];for(var i=2&t&&e;"object"==typeof i&&!~a.indexOf(i);i=o(i))Object.getOwnPropertyNames(i).forEach(t=>n[t]=()=>e[t]);return n.default=()=>e,__nccwpck_require__.d(r,n),r},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},l={792:0},c=e=>{var t,r,{ids:n,modules:i,runtime:s}=e,a=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(s&&s(__nccwpck_require__);a<n.length;a++)r=n[a],__nccwpck_require__.o(l,r)&&l[r]&&l[r][0](),l[n[a]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(l,e)?l[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(c,t=>{throw 0!==l[e]&&(l[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=l[e]=[t])]);t.push(r[1]=n)}};var f=__nccwpck_require__(7142);await f;
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+import {
+  wordingOf
+} from "./chunk-O72HTLTZ.js";
+import "./chunk-Q5G6JPED.js";
+import {
+  runsForCommandLine
+} from "./chunk-D5WJF5XN.js";
+import "./chunk-WB574WTD.js";
+import "./chunk-LUPX4NBI.js";
+import {
+  RunDir
+} from "./chunk-XLDVS5SE.js";
+import {
+  exec,
+  withholdVariables
+} from "./chunk-WBB3IW3Z.js";
+import {
+  Diagnostics,
+  boolean,
+  choice,
+  failFor,
+  parseTable,
+  passes
+} from "./chunk-6BBOLIXA.js";
+import {
+  isTrue,
+  parseBoolean,
+  restorePem
+} from "./chunk-PFJ2SYN4.js";
+import {
+  defaultApiUrl,
+  detectPlatform,
+  isForgejoRunner,
+  passesParentInputs
+} from "./chunk-BPKKR3LI.js";
+import "./chunk-3NAHNUTQ.js";
+import {
+  ecrRegion,
+  isEcr,
+  isHubOidc
+} from "./chunk-RGCVH7VI.js";
+import {
+  credentialHelper,
+  dockerConfigFile,
+  dockerConfigKey,
+  loadJobDockerConfig,
+  storedCredentials
+} from "./chunk-OG3KWJ45.js";
+import {
+  readSource,
+  storeImage
+} from "./chunk-KAISPOLY.js";
+import {
+  createClientFactory,
+  sourceError
+} from "./chunk-XQ2KXIB5.js";
+import {
+  cancelledBeforeTags,
+  isFixedTag,
+  updateAllTags
+} from "./chunk-56OEYOCE.js";
+import "./chunk-MSIMGN27.js";
+import {
+  parsePlatforms
+} from "./chunk-MMCOIGEM.js";
+import {
+  formatImageReference,
+  formatRepository,
+  formatTagReference,
+  isSameRepository,
+  parseImageReference
+} from "./chunk-Z67TJYGW.js";
+import {
+  getAttribute,
+  splitList
+} from "./chunk-PMBDGWWW.js";
+import {
+  RegistryError,
+  allowManyListeners,
+  createGithubRequest,
+  createPlatformRequest,
+  createRunStatusFetcher,
+  mapConcurrent
+} from "./chunk-UZE4S4VP.js";
+import {
+  createRawFetch
+} from "./chunk-3JLVMQAG.js";
+import "./chunk-WYWHX3I2.js";
+import {
+  annotatedRun,
+  ownershipAnnotation,
+  repositoryScope
+} from "./chunk-BVY53L6M.js";
+import {
+  logWait,
+  sleep,
+  withAbort
+} from "./chunk-NRQ7GBVI.js";
+import "./chunk-BOMW6JSG.js";
+import {
+  InputError,
+  didYouMean,
+  shorten
+} from "./chunk-QJ7EZ3IZ.js";
+import {
+  createFetch
+} from "./chunk-TZBAXGW5.js";
+import {
+  UserError,
+  UserErrors,
+  errorMessage,
+  formatError
+} from "./chunk-Q6VVJFLU.js";
+import {
+  readRegularFile,
+  removeDir,
+  setPrivateUmask,
+  specialKind
+} from "./chunk-INCO74GJ.js";
+import {
+  asList,
+  asRecord,
+  asText,
+  isRecord,
+  tryParseJson
+} from "./chunk-SGSZ2VWF.js";
+import "./chunk-5EFHKGRW.js";
+
+// src/inputs/input-names.ts
+var mainInputs = [
+  "nodes",
+  "builder",
+  "endpoint",
+  "append",
+  "driver",
+  "ssh-private-key",
+  "ssh-known-hosts",
+  "ssh-config",
+  "fallback",
+  "fail-fast",
+  "keep-builder",
+  "keep-state",
+  "trust",
+  "fork-secrets",
+  "use",
+  "version",
+  "cache-binary",
+  "install",
+  "driver-opts",
+  "buildkitd-flags",
+  "buildkitd-config-inline",
+  "buildkitd-config",
+  "image",
+  "tags",
+  "flavor",
+  "platforms",
+  "context",
+  "file",
+  "target",
+  "build-args",
+  "labels",
+  "annotations",
+  "provenance",
+  "sbom",
+  "attests",
+  "add-hosts",
+  "allow",
+  "build-contexts",
+  "network",
+  "no-cache",
+  "no-cache-filters",
+  "pull",
+  "secrets",
+  "secret-envs",
+  "secret-files",
+  "shm-size",
+  "ssh",
+  "cgroup-parent",
+  "ulimit",
+  "call",
+  "variant",
+  "variants",
+  "test",
+  "test-timeout",
+  "test-target",
+  "cache",
+  "push",
+  "partial",
+  "load",
+  "outputs",
+  "cache-from",
+  "cache-to",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "login",
+  "logout",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "summary",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var cleanupInputs = [
+  "image",
+  "tags",
+  "exclude-tags",
+  "older-than",
+  "run-id",
+  "pr-number",
+  "keep-n-tagged",
+  "untagged",
+  "unmarked",
+  "dry-run",
+  "username",
+  "password",
+  "registry-auth",
+  "registries",
+  "github-token",
+  "packages-api"
+];
+var copyInputs = [
+  "from",
+  "to",
+  "platforms",
+  "referrers",
+  "existing",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "dry-run",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint"
+];
+
+// src/inputs/local-paths.ts
+import { existsSync } from "node:fs";
+import { posix as posix2 } from "node:path";
+
+// src/inputs/workspace-links.ts
+import { readlinkSync } from "node:fs";
+import { posix } from "node:path";
+var readLink = (path) => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return void 0;
+  }
+};
+function findLeavingLink(path, workspace, read = readLink) {
+  const root = resolveLinks(workspace, read) ?? workspace;
+  const base = [workspace, root].find((directory) => isWithin(path, directory));
+  if (base === void 0) return void 0;
+  const names2 = posix.relative(base, path).split("/");
+  const targets = names2.map((_, index) => posix.join(base, ...names2.slice(0, index + 1))).map((link) => ({ link, target: resolveLinks(link, read) }));
+  const leaving = targets.find(({ target }) => target === void 0 || !isWithin(target, root));
+  if (leaving !== void 0 || isInGit(names2)) return leaving;
+  const inGit = targets.find(({ target = "" }) => isInGit(posix.relative(root, target).split("/")));
+  return inGit && { ...inGit, isGit: true };
+}
+function isInGit(names2) {
+  return names2.includes(".git");
+}
+function isWithin(path, directory) {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+var mostLinks = 40;
+function resolveLinks(path, read) {
+  const rest = path.split("/");
+  let resolved = "/";
+  let links = 0;
+  for (let name = rest.shift(); name !== void 0; name = rest.shift()) {
+    const next = posix.join(resolved, name);
+    const target = next === resolved || isWithin(next, "/proc") ? void 0 : read(next);
+    if (target !== void 0 && ++links > mostLinks) return void 0;
+    if (target === void 0) resolved = next;
+    else {
+      rest.unshift(...target.split("/"));
+      if (target.startsWith("/")) resolved = "/";
+    }
+  }
+  return resolved;
+}
+function specialMessage(kind = "special") {
+  return `is ${kind}: replace it by a file or directory`;
+}
+function leavingMessage({ link, target, isGit }, workspace) {
+  const name = posix.relative(workspace, link);
+  if (target === void 0) return `is in a loop of symbolic links at \`${name}\`: replace the link`;
+  const way = isGit ? "enters a Git repository" : "leaves the workspace";
+  return `${way} through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a file or directory, or write the path \`${target}\` itself`;
+}
+
+// src/inputs/local-paths.ts
+var hostFiles = { exists: existsSync, read: readRegularFile, readLink, specialKind };
+var LocalPaths = class {
+  workspace;
+  #files;
+  #report;
+  #used = /* @__PURE__ */ new Set();
+  /** @param workspace absolute; relative paths are relative to it */
+  constructor(workspace, files, report) {
+    this.workspace = workspace;
+    this.#files = files;
+    this.#report = report;
+  }
+  /** Every path that was passed to `use`; for a Dockerfile its directory, all of which a frontend may ask for. */
+  get used() {
+    return [...this.#used];
+  }
+  /** The absolute path that a text means. */
+  absolute(text) {
+    return posix2.resolve(this.workspace, text);
+  }
+  /**
+   * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
+   * link leads out of the workspace, or if what is there cannot be used.
+   */
+  use(text, input3, use = "read") {
+    const path = this.absolute(text);
+    this.#used.add(["file", "variants"].includes(input3) && this.isFile(path) ? posix2.dirname(path) : path);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    if (leaving) failFor(this.#report, input3)(leavingMessage(leaving, this.workspace), text);
+    else passes(failFor(this.#report, input3), text, this.#problems(path, use));
+    return path;
+  }
+  /** An export into a pipe or device outside is what the workflow asks for; nobody else can create one there. */
+  #problems(path, use) {
+    const kind = this.#files.specialKind?.(path);
+    const isAllowed = use === "connect" ? kind === "a socket" : use === "archive" && !isWithin(path, this.workspace);
+    return [
+      [kind !== void 0 && !isAllowed, specialMessage(kind)],
+      [use === "archive" && this.isDirectory(path), "is a directory: write the path of a file, such as `out.tar`"],
+      [use === "directory" && this.isFile(path), "is a file: write the path of a directory, or remove the file"]
+    ];
+  }
+  /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
+  readFile(text, fail) {
+    const path = this.absolute(text);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    const isUsable = passes(fail, text, [
+      [leaving !== void 0, leaving ? leavingMessage(leaving, this.workspace) : ""],
+      [this.isDirectory(path), "is a directory: write the path of a file"],
+      [!this.exists(path), `was not found: ${path}`]
+    ]);
+    return isUsable ? this.#read(path, fail) : "";
+  }
+  exists(path) {
+    return this.#files.exists(path);
+  }
+  isDirectory(path) {
+    return this.#files.exists(`${path}/.`);
+  }
+  isFile(path) {
+    return this.exists(path) && !this.isDirectory(path);
+  }
+  /** The text of a file; undefined if it cannot be read, as a socket. */
+  tryRead(path) {
+    try {
+      return this.#files.read(path).trim();
+    } catch {
+      return void 0;
+    }
+  }
+  #read(path, fail) {
+    const text = this.tryRead(path);
+    if (text === void 0) fail(`cannot be read: the job's user must be able to read ${path}, a file of at most 4 MiB`);
+    return text ?? "";
+  }
+  /** The end of a "not found" message; a missing checkout is the most common reason. */
+  get checkoutHint() {
+    return this.exists(posix2.join(this.workspace, ".git")) ? "" : wordingOf("pathNotFound");
+  }
+};
+
+// src/inputs/settings/secrets.ts
+var emptySecret = "secrets are empty if their name is misspelled, and in runs for forks";
+
+// src/lib/yaml.ts
+async function parseYaml(input3, text, report) {
+  const { FAILSAFE_SCHEMA, load, YAMLException } = await import("./chunk-E2LJUNBM.js");
+  try {
+    return load(text, { schema: FAILSAFE_SCHEMA });
+  } catch (error2) {
+    const { reason, mark } = error2 instanceof YAMLException ? error2 : { reason: "it cannot be parsed" };
+    const given = mark ? text.split(/\r\n|\r|\n/)[mark.line] ?? "" : "";
+    const where = mark ? ` in line ${mark.line + 1}` : "";
+    report({
+      input: input3,
+      ...given.trim() !== "" && { given: shorten(given) },
+      expected: `is not valid YAML${where}: ${shorten(reason)}`
+    });
+    return void 0;
+  }
+}
+
+// src/inputs/yaml-fields.ts
+async function parseYamlList(text, { input: input3, expected, given }, report) {
+  const yaml = await parseYaml(input3, text, report);
+  const isList = Array.isArray(yaml);
+  passes(failFor(report, input3), given, [[yaml !== void 0 && !isList, expected]]);
+  return isList ? yaml : void 0;
+}
+async function parseYamlMap(text, { input: input3, expected }, report) {
+  const yaml = await parseYaml(input3, text, report);
+  const isMap = isRecord(yaml);
+  passes(failFor(report, input3), text, [[yaml !== void 0 && !isMap, expected]]);
+  return isMap ? yaml : void 0;
+}
+function parseFields(map, form3, fail) {
+  const { what, keys: keys3, where = "" } = form3;
+  const known = keys3.join(", ");
+  for (const key of Object.keys(map))
+    passes(fail, key, [
+      [key === "<<", `is a YAML merge key, which is not supported${where}: repeat the settings`],
+      [!keys3.includes(key), `is not a key of ${what}${where}: valid keys are ${known}${didYouMean(key, keys3)}`]
+    ]);
+  return (key) => {
+    const value = fieldOf(map, key);
+    const isText = value === void 0 || typeof value === "string";
+    passes(fail, key, [[!isText, `must be a single string${where}: write \`${key}: \u2026\` in one line`]]);
+    return isText ? value?.trim() : void 0;
+  };
+}
+function fieldOf(map, key) {
+  return Object.hasOwn(map, key) ? map[key] : void 0;
+}
+function listField(map, key, fail, forms = "a string or a list of strings") {
+  const values = [fieldOf(map, key) ?? ""].flat();
+  const texts = values.filter((value) => typeof value === "string");
+  passes(fail, key, [[texts.length < values.length, `must be ${forms}`]]);
+  return texts.filter((text) => text.trim() !== "");
+}
+
+// src/inputs/logins/registry-auth.ts
+var input = "registry-auth";
+var keys = ["registry", "username", "password", "scope", "ecr"];
+var form = "write `- registry: ghcr.io` and below it `username` and `password`";
+async function registryAuthLogins({ text, env, report }, canOmit) {
+  if (text(input) === "") return [];
+  const list = { input, expected: `is not a YAML list of logins: ${form}` };
+  const entries = await parseYamlList(text(input), list, ({ expected }) => report({ input, expected })) ?? [];
+  return entries.flatMap((entry, index) => {
+    const fail = (expected, given) => failFor(report, input)(`${expected} (number ${index + 1} of the list)`, given);
+    return parseLogin(entry, { canOmit, env }, fail) ?? [];
+  });
+}
+function parseLogin(entry, { canOmit, env }, fail) {
+  passes(fail, void 0, [[!isRecord(entry), `is not a login: ${form}`]]);
+  if (!isRecord(entry)) return void 0;
+  const textOf = parseFields(entry, { what: "a login", keys }, fail);
+  const text = (key) => textOf(key) ?? "";
+  const [username, password, scope] = [text("username"), text("password"), text("scope")];
+  const registry = text("registry") === "" ? "docker.io" : hostOf(text("registry"));
+  const isAws = isEcr(registry, parseEcr(text("ecr"), fail));
+  const login = { registry, username, password, ...scope !== "" && { scope } };
+  if (isHubOidc(login, env)) return { ...login, hubOidc: true };
+  if (password === "" && !isAws && canOmit(registry)) return void 0;
+  const problems2 = [
+    [password === "", `has no \`password\`; ${emptySecret}`],
+    [username === "", "has no `username`"]
+  ];
+  passes(fail, registry, isAws ? [] : problems2);
+  passes(fail, scope, [[!isScope(scope), "is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]);
+  return { ...login, ...isAws && { ecr: true } };
+}
+function isScope(text) {
+  return /^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(text) && !text.split("/").includes("..");
+}
+function hostOf(text) {
+  return text.replace(/^[a-z]+:\/\//i, "").replace(/\/.*$/s, "").toLowerCase();
+}
+function parseEcr(text, fail) {
+  const mode = ["auto", "true", "false"].find((one) => one === (text.toLowerCase() || "auto"));
+  passes(fail, text, [[mode === void 0, "is not one of `auto`, `true`, `false`"]]);
+  return mode ?? "auto";
+}
+
+// src/inputs/logins/logins.ts
+async function parseLogins(source, { images, sources: sources2 = [], push }) {
+  const { text, report, warn } = source;
+  const given = ["registry", "username", "password", "ecr"].filter((name) => text(name) !== "");
+  passes(failFor(report, "registry-auth"), void 0, [
+    [
+      text("registry-auth") !== "" && given.length > 0,
+      `cannot be combined with ${quoted(given)}: write them in its entries, or remove it`
+    ]
+  ]);
+  const canOmit = (registry) => {
+    const at = registry === "" ? "" : ` at ${registry}`;
+    if (!push) warn(`The login${at} is not used because its \`password\` is empty; nothing is pushed.`);
+    return !push;
+  };
+  const registries = [...new Set(images.map(({ registry }) => registry))];
+  const all = [...new Set([...images, ...sources2].map(({ registry }) => registry))];
+  const ecr = parseEcr(text("ecr"), failFor(report, "ecr"));
+  const listed = await registryAuthLogins(source, canOmit);
+  const hub = hubLogins(source, registries);
+  const step = hub.length > 0 ? hub : usernamePasswordLogin(source, { registries, ecr, canOmit });
+  const own = [...step, ...platformTokenLogin(source, all, step)];
+  const covered = new Set(
+    listed.flatMap(({ registry, scope }) => scope === void 0 ? dockerConfigKey(registry) : [])
+  );
+  const logins = [...listed, ...own.filter(({ registry }) => !covered.has(dockerConfigKey(registry)))];
+  const named = text("registry") === "" ? [] : [hostOf(text("registry"))];
+  const rest = [.../* @__PURE__ */ new Set([...all, ...named])].filter((host) => !logins.some((one) => one.registry === host));
+  return [...logins, ...ecr === "false" ? [] : awsLogins(source, rest)];
+}
+function usernamePasswordLogin(source, { registries, ecr, canOmit }) {
+  const [username, password, named] = [
+    source.text("username"),
+    source.text("password"),
+    hostOf(source.text("registry"))
+  ];
+  const needsUsername = named !== "" && !isEcr(named, ecr);
+  const needsPassword = named === "" ? username !== "" : needsUsername;
+  if (needsPassword && password === "" && canOmit(named)) return [];
+  const isComplete = reportIncomplete(source, { needsUsername });
+  if (!isComplete) return [];
+  if (username === "") return named !== "" && ecr === "true" ? jobKeyLogin(source, named, canOmit) : [];
+  const hosts = named === "" ? registryOfImages(source, registries) : [named];
+  const isKey = (registry) => isEcr(registry, ecr) && username !== "AWS";
+  return hosts.map((registry) => ({ registry, username, password, ...isKey(registry) && { ecr: true } }));
+}
+function jobKeyLogin({ env }, registry, canOmit) {
+  if ((env["AWS_ACCESS_KEY_ID"] ?? "") === "" && canOmit(registry)) return [];
+  return [{ registry, username: "", password: "", ecr: true }];
+}
+function hubLogins({ text, env }, registries) {
+  const [username, password] = [text("username"), text("password")];
+  const hosts = text("registry") === "" ? registries : [hostOf(text("registry"))];
+  return hosts.map((registry) => ({ registry, username, password, hubOidc: true })).filter((login) => isHubOidc(login, env));
+}
+function reportIncomplete({ text, report }, { needsUsername }) {
+  const [hasUsername, hasPassword] = [text("username") !== "", text("password") !== ""];
+  const form3 = "set both or neither";
+  const results = [
+    passes(failFor(report, "registry"), text("registry"), [
+      [needsUsername && !hasUsername, "needs `username` and `password`"]
+    ]),
+    passes(failFor(report, "password"), void 0, [
+      [hasUsername && !hasPassword, `is missing, but \`username\` is set: ${form3}; ${emptySecret}`]
+    ]),
+    passes(failFor(report, "username"), void 0, [
+      [!hasUsername && hasPassword, `is missing, but \`password\` is set: ${form3}`]
+    ])
+  ];
+  return results.every(Boolean);
+}
+function registryOfImages({ event, report }, registries) {
+  const others = registries.length > 1 ? registries.filter((host) => host !== platformRegistry(event)) : registries;
+  const hosts = shorten(others.join(" and "));
+  const form3 = "list a login for each in `registry-auth`, and remove `username` and `password`";
+  const message = `is for one registry, but the images are on ${hosts}: ${form3}`;
+  return passes(failFor(report, "username"), void 0, [[others.length > 1, message]]) ? others : [];
+}
+function platformTokenLogin({ text, event }, registries, step) {
+  const registry = platformRegistry(event);
+  const [username, password] = [event.actor, text("github-token")];
+  const isUsed = registries.includes(registry) && !step.some((login) => login.registry === registry);
+  return isUsed && username !== "" && password !== "" ? [{ registry, username, password, isPlatformToken: true }] : [];
+}
+function platformRegistry(platform2) {
+  const host = hostOf(platform2.serverUrl);
+  const kind = detectPlatform(platform2);
+  if (kind === "github.com") return "ghcr.io";
+  return kind === "enterprise-server" || kind === "ghe.com" ? `containers.${host}` : host;
+}
+var otherAwsVariables = [
+  "AWS_PROFILE",
+  "AWS_WEB_IDENTITY_TOKEN_FILE",
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+];
+function awsLogins({ env, warn }, hosts) {
+  const registries = hosts.filter((host) => ecrRegion(host) !== void 0);
+  const isSet = (name) => (env[name] ?? "") !== "";
+  if (isSet("AWS_ACCESS_KEY_ID"))
+    return registries.map((registry) => ({ registry, username: "", password: "", ecr: true }));
+  if (registries.length > 0 && otherAwsVariables.some(isSet))
+    warn(
+      `No login at ${registries.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`
+    );
+  return [];
+}
+function quoted(names2) {
+  return names2.map((name) => `\`${name}\``).join(" and ");
+}
+
+// src/inputs/registries.ts
+var input2 = "registries";
+var keys2 = ["ca", "http", "insecure", "mirrors"];
+var form2 = "write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line";
+var hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+async function parseRegistries(source) {
+  const text = source.text(input2);
+  const map = text === "" ? {} : await parseYamlMap(text, { input: input2, expected: `is not a map of registries: ${form2}` }, source.report);
+  const hosts = Object.entries(map ?? {}).flatMap(([host, entry]) => {
+    const parsed = parseHost(host, entry, source);
+    return parsed ? [[host.toLowerCase(), parsed]] : [];
+  });
+  return Object.fromEntries(hosts);
+}
+function parseHost(host, entry, source) {
+  const fail = failFor(source.report, input2, host);
+  const forms = "write it as in image names, `registry.example.com:5000`, without a scheme";
+  passes(fail, host, [[!hostPattern.test(host), `is not a valid host: ${forms}`]]);
+  passes(fail, host, [[!isRecord(entry), `has no settings: ${form2}`]]);
+  if (!isRecord(entry)) return void 0;
+  const text = parseFields(entry, { what: "a registry", keys: keys2, where: ` in \`${host}\`` }, fail);
+  const flag = (key) => parseBoolean(
+    input2,
+    text(key) ?? "false",
+    (issue2) => source.report({ ...issue2, given: `${key}: ${issue2.given ?? ""}` })
+  );
+  const settings = { ca: parseCa(text("ca") ?? "", source, fail), http: flag("http"), insecure: flag("insecure") };
+  passes(fail, host, [
+    [settings.http && settings.ca !== "", "has `http` and `ca`, but plain http has no certificate: remove one of them"]
+  ]);
+  return { ...settings, mirrors: parseMirrors(entry, fail) };
+}
+function parseCa(text, { paths }, fail) {
+  if (text === "" || text.includes("-----BEGIN")) return text === "" ? "" : restorePem(text);
+  const failCa = (expected) => fail(expected, `ca: ${text}`);
+  const path = paths.absolute(text);
+  const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`;
+  if (!passes(failCa, void 0, [[!paths.exists(path), message]])) return "";
+  const pem = paths.readFile(text, failCa);
+  const isPem = pem === "" || pem.includes("-----BEGIN");
+  return passes(failCa, void 0, [[!isPem, "is a file without a PEM certificate"]]) && pem !== "" ? `${pem}
+` : "";
+}
+var mirrorForm = "is not a valid mirror: write its host, `mirror.example.com`, without a scheme";
+function parseMirrors(entry, fail) {
+  const mirrors = listField(entry, "mirrors", fail).flatMap((line) => splitList(line));
+  const isHost = (mirror) => hostPattern.test(mirror.split("/")[0] ?? "") && !mirror.includes("://");
+  return mirrors.filter((mirror) => passes(fail, mirror, [[!isHost(mirror), mirrorForm]]));
+}
+
+// src/packages/select.ts
+var backends = {
+  github: async () => (await import("./chunk-FXDCXXD2.js")).githubBackend,
+  forgejo: async () => (await import("./chunk-3KXGDAOG.js")).forgejoBackend,
+  gitea: async () => (await import("./chunk-3KXGDAOG.js")).forgejoBackend,
+  oci: async () => (await import("./chunk-V5ETMHFV.js")).ociBackend
+};
+var choices = ["auto", ...Object.keys(backends)];
+var packagesChoices = Object.fromEntries(
+  choices.map((name) => [name, name])
+);
+
+// src/inputs/shared-inputs.ts
+var sharedRows = {
+  /** Report the plan, change nothing. */
+  dryRun: ["dry-run", boolean()],
+  packagesApi: ["packages-api", choice(packagesChoices, "auto")]
+};
+var cleanupModes = { auto: "auto", always: "always", never: "never", true: "auto", false: "never" };
+var cleanupRow = ["cleanup", choice(cleanupModes, "auto")];
+var signInputs = ["sign", "sign-key", "sign-password", "sign-config", "sign-root", "sign-log", "cosign-release"];
+async function parseSign(source, run) {
+  const isGiven = signInputs.some((name) => !/^(?:false)?$/i.test(source.text(name)));
+  return isGiven ? (await import("./chunk-4YOLPW7J.js")).parseSignInputs(source, run) : void 0;
+}
+
+// src/inputs/source.ts
+function variableOf(input3) {
+  return `INPUT_${input3.replaceAll(" ", "_").toUpperCase()}`;
+}
+function createSource({ env, event, files, diagnostics }) {
+  const { report, warn, note, hasIssue } = diagnostics;
+  const paths = new LocalPaths(event.workspace, files, report);
+  return { env, event, paths, report, warn, note, hasIssue, text: (name) => (env[variableOf(name)] ?? "").trim() };
+}
+
+// src/inputs/telemetry.ts
+var defaultTimeout = 1e4;
+var generalEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+var endpointForm = "is not an http or https URL without a password, such as `https://collector.example.com:4318`";
+var grpcProtocol = "since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318";
+function parseTelemetry(source) {
+  const { env } = source;
+  const resource = { "service.name": "multiarch-build", ...parsePairs(env["OTEL_RESOURCE_ATTRIBUTES"]) };
+  const name = env["OTEL_SERVICE_NAME"] ?? "";
+  const parent = parseTraceparent(env["TRACEPARENT"] ?? "");
+  const traces = isSampled(env) ? parseSignal("traces", source) : void 0;
+  const metrics = parseSignal("metrics", source);
+  return {
+    ...traces && { traces },
+    ...metrics && { metrics },
+    resource: name === "" ? resource : { ...resource, "service.name": name },
+    ...parent && { parent },
+    traceState: parent ? env["TRACESTATE"] ?? "" : ""
+  };
+}
+function telemetrySecrets(env) {
+  const headers = ["", "TRACES_", "METRICS_"].map((signal) => env[`OTEL_EXPORTER_OTLP_${signal}HEADERS`] ?? "");
+  const values = headers.flatMap((text) => [...text.split(",").map(valueOf), ...Object.values(parsePairs(text))]);
+  return values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i, "")]);
+}
+var valueOf = (pair) => pair.slice(pair.indexOf("=") + 1).trim();
+function isSampled(env) {
+  const isRecorded = !/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(env["TRACEPARENT"] ?? "");
+  const samplers = {
+    always_on: true,
+    always_off: false,
+    parentbased_always_on: isRecorded,
+    parentbased_always_off: isRecorded && env["TRACEPARENT"] !== void 0
+  };
+  return samplers[env["OTEL_TRACES_SAMPLER"] ?? ""] ?? isRecorded;
+}
+function parseSignal(signal, source) {
+  const { env } = source;
+  const variable = (name) => firstGiven(env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`], env[`OTEL_EXPORTER_OTLP_${name}`]);
+  const exporters = splitList(env[`OTEL_${signal.toUpperCase()}_EXPORTER`] ?? "");
+  const isOff = env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true";
+  const url = parseEndpoint(signal, source, variable("PROTOCOL"));
+  if (url === "" || isOff || exporters.length > 0 && !exporters.includes("otlp")) return void 0;
+  const timeout = Number(variable("TIMEOUT") || defaultTimeout);
+  return {
+    url,
+    headers: Object.fromEntries(Object.entries(parsePairs(variable("HEADERS"))).filter(isHeader)),
+    timeout: timeout > 0 ? timeout : defaultTimeout,
+    gzip: variable("COMPRESSION") === "gzip",
+    certificate: variable("CERTIFICATE")
+  };
+}
+function firstGiven(...texts) {
+  return texts.find((text) => text !== void 0 && text !== "") ?? "";
+}
+function parseEndpoint(signal, { env, text, report, warn }, protocol) {
+  const given = text("otlp-endpoint");
+  const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
+  if (given !== "" && !isEndpoint(given)) failFor(report, "otlp-endpoint", withoutPassword(given))(endpointForm);
+  const endpoints = { [own]: env[own], "otlp-endpoint": given, [generalEndpoint]: env[generalEndpoint] };
+  const [name, endpoint = ""] = Object.entries(endpoints).find(([, url]) => firstGiven(url) !== "") ?? [];
+  if (name === void 0) return "";
+  const problem = name === "otlp-endpoint" ? void 0 : findProblem(endpoint, protocol);
+  if (problem !== void 0) warn(`No ${signal} are sent to ${name}, ${problem}.`);
+  if (problem !== void 0 || !isEndpoint(endpoint)) return "";
+  return name === own ? endpoint : withPath(endpoint, `v1/${signal}`);
+}
+function findProblem(endpoint, protocol) {
+  if (protocol === "grpc") return grpcProtocol;
+  return isEndpoint(endpoint) ? void 0 : `since it ${endpointForm}`;
+}
+function withPath(endpoint, path) {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}
+function isEndpoint(text) {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
+}
+function withoutPassword(text) {
+  return shorten(text.replace(/\/\/[^/@]*@/, "//***@"));
+}
+function parsePairs(text = "") {
+  const pairs = text.split(",").flatMap((pair) => {
+    const [, key = ""] = /^([^=]+)=/.exec(pair) ?? [];
+    const value = valueOf(pair);
+    return key.trim() === "" ? [] : [[key.trim(), /%(?![0-9a-f]{2})/i.test(value) ? value : decode(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+function isHeader([name, value]) {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+function parseTraceparent(text) {
+  const [, traceId = "", spanId = ""] = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(text) ?? [];
+  return /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(spanId) ? { traceId, spanId } : void 0;
+}
+
+// src/inputs/unknown-inputs.ts
+var alternatives = {
+  // docker/setup-buildx-action
+  config: "use `buildkitd-config`",
+  "config-inline": "use `buildkitd-config-inline`",
+  name: "the builder\u2019s name is unique on every node; read it from the output `name`",
+  // docker/login-action
+  scope: "write it in an entry of `registry-auth`",
+  // docker/metadata-action
+  "bake-target": "there is no bake file; the output `json` has its content",
+  images: "use `image`",
+  "sep-annotations": "outputs have one entry per line, and `json` has them as lists",
+  "sep-labels": "outputs have one entry per line, and `json` has them as lists",
+  "sep-tags": "outputs have one entry per line, and `json` has them as lists",
+  // Common misspellings of ours
+  dockerfile: "use `file`",
+  node: "use `nodes`",
+  platform: "use `platforms`",
+  tag: "use `tags`"
+};
+function checkNames({ env, report, warn }, known, isDeleting = false) {
+  const inherits = passesParentInputs(env);
+  for (const [name, value] of inputsIn(env).filter(([name2]) => !known.includes(name2))) {
+    const problem = `is not an input of this action${hint(name, known)}`;
+    const [shown, advice] = [shorten(name), remedy(name, inherits)];
+    if (value.trim() === "" || inherits && !isDeleting) warn(`\`${shown}\` ${problem}`);
+    else if (isDeleting || isMisspelled(name, known)) report({ input: shown, expected: `${problem} ${advice}` });
+    else warn(`\`${shown}\` ${problem} ${advice}`);
+  }
+}
+function inputsIn(env) {
+  return Object.entries(env).flatMap(([variable, value = ""]) => {
+    const name = new RegExp("^INPUT_(\\P{Ll}+)$", "u").exec(variable)?.[1];
+    return name === void 0 ? [] : [[name.toLowerCase(), value]];
+  });
+}
+function isMisspelled(name, known) {
+  return /\W/.test(name) || Object.hasOwn(alternatives, name) || didYouMean(name, known) !== "";
+}
+function remedy(name, inherits) {
+  const variable = shorten(`INPUT_${name.toUpperCase()}`);
+  return inherits ? `If it is an input of an enclosing composite action, write \`${variable}: ''\` in \`env\` of this step` : `If the step does not set it, the job has a variable \`${variable}\`: rename the variable`;
+}
+function hint(name, known) {
+  const alternative = Object.hasOwn(alternatives, name) ? alternatives[name] : void 0;
+  return alternative === void 0 ? didYouMean(name, known) || "; the README lists all inputs." : `: ${alternative}.`;
+}
+
+// src/inputs/copy-inputs.ts
+var rows = {
+  /** Empty for all. */
+  platforms: ["platforms", parsePlatformList],
+  referrers: ["referrers", boolean(true)],
+  existing: ["existing", choice({ update: "update", keep: "keep", fail: "fail" }, "update")],
+  dryRun: ["dry-run", boolean()]
+};
+async function readCopyInputs(env, event, files = hostFiles) {
+  const diagnostics = new Diagnostics();
+  const source = createSource({ env, event, files, diagnostics });
+  checkNames(source, copyInputs);
+  const from = parseFrom(source);
+  const to = parseTo(source, from);
+  const values = parseTable(rows, source);
+  const isSubset = values.platforms.length > 0;
+  for (const reference of to)
+    passes(failFor(source.report, "to"), formatTagReference(reference), [
+      [!isSubset && isSame(reference, from), "is the image of `from`: write another repository or another tag"]
+    ]);
+  const sign = await parseSign(source, { push: true, partial: false, trust: "trusted" });
+  const registries = await parseRegistries(source);
+  parseTelemetry(source);
+  const logins = await parseLogins(source, { images: to, sources: from ? [from] : [], push: true });
+  diagnostics.throwIssues();
+  const found = from ?? { registry: "", path: "" };
+  return { ...values, sign, from: found, to, logins, registries, warnings: diagnostics.warnings };
+}
+function parsePlatformList(...[text, , { name, report }]) {
+  return parsePlatforms(name, splitList(text), report);
+}
+var fromForm = "write `ghcr.io/acme/app:1.2` or `ghcr.io/acme/app@sha256:\u2026`";
+function parseFrom({ text, report }) {
+  const given = text("from");
+  const fail = failFor(report, "from", given);
+  if (!passes(failFor(report, "from"), void 0, [[given === "", `is empty: ${fromForm}`]])) return void 0;
+  const reference = parseReference(given, fail);
+  const isIncomplete = reference && reference.tag === void 0 && reference.digest === void 0;
+  return passes(fail, given, [[isIncomplete === true, `has neither a tag nor a digest: ${fromForm}`]]) ? reference : void 0;
+}
+function parseTo({ text, report }, from) {
+  const fail = failFor(report, "to");
+  const entries = splitList(text("to"));
+  passes(fail, void 0, [[entries.length === 0, "is empty: write the repositories to copy to, one per line"]]);
+  const references = entries.flatMap((entry) => {
+    const reference = parseReference(entry, (expected) => fail(expected, entry));
+    if (!reference) return [];
+    const { digest, tag = from?.tag, ...repository } = reference;
+    const isValid = passes(fail, entry, [
+      [digest !== void 0, "has a digest, and only a tag can be updated: write `quay.io/acme/app:1.2`"],
+      [tag === void 0 && from !== void 0, "has no tag, and `from` has none: write `quay.io/acme/app:1.2`"]
+    ]);
+    return isValid && tag !== void 0 ? [{ ...repository, tag }] : [];
+  });
+  return [...new Map(references.map((reference) => [formatTagReference(reference), reference])).values()];
+}
+function parseReference(text, reject) {
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/s.exec(text) ?? [];
+  return parseImageReference(`${name.toLowerCase()}${rest}`, reject);
+}
+function isSame(to, from) {
+  return from !== void 0 && isSameRepository(to, from) && to.tag === from.tag;
+}
+
+// src/inputs/cache/backends.ts
+import { posix as posix3 } from "node:path";
+
+// src/inputs/cache/cache-service.ts
+function serviceVersion(attributes, env) {
+  const given = (name, variable) => getAttribute(attributes, name) ?? env[variable] ?? "";
+  const requested = getAttribute(attributes, "version");
+  const results = env["ACTIONS_RESULTS_URL"] ?? "";
+  const isOffered = isTrue(env["ACTIONS_CACHE_SERVICE_V2"]) || results.includes("results-receiver.actions.githubusercontent.com");
+  const second = getAttribute(attributes, "url_v2") ?? (isOffered ? results : "");
+  if (given("token", "ACTIONS_RUNTIME_TOKEN") === "") return void 0;
+  if (requested !== "1" && second !== "") return 2;
+  return requested === "2" || given("url", "ACTIONS_CACHE_URL") === "" ? void 0 : 1;
+}
+var cacheService = {
+  secretVariables: {
+    ACTIONS_RUNTIME_TOKEN: (token) => [token],
+    // If the runner itself serves the cache, a part of the address is the credential.
+    ACTIONS_CACHE_URL: (url) => url.replace(/^\w+:\/\/[^/]*/, "").split(/[/?]/).filter((part) => part.length > 15)
+  },
+  buildxVariables: [
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_CACHE_URL",
+    "ACTIONS_RESULTS_URL",
+    "ACTIONS_CACHE_SERVICE_V2",
+    "ACTIONS_CACHE_MODE"
+  ],
+  problems: (attributes, env) => {
+    const requested = getAttribute(attributes, "version") ?? "";
+    const others = attributes.filter(([name]) => name !== "version");
+    const isMissing = serviceVersion(attributes, env) === void 0;
+    const isOther = isMissing && requested !== "" && serviceVersion(others, env) !== void 0;
+    return [
+      [
+        isOther,
+        `requests version ${requested} of the cache service, which this runner lacks: remove \`version=\u2026\` here`
+      ],
+      [
+        isMissing && !isOther,
+        "needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"
+      ]
+    ];
+  },
+  warnings: (attributes, env) => serviceVersion(attributes, env) === 1 && isForgejoRunner(env) ? [
+    "`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."
+  ] : []
+};
+
+// src/inputs/cache/backends.ts
+var appendSuffix = (name, suffix) => `${name}-${suffix}`;
+var appendToEach = (names2, suffix) => names2.split(";").map((name) => appendSuffix(name, suffix)).join(";");
+var whole = (value) => [value];
+var nameByRepository = (repository) => ["buildkit", ...repository.split("/")].filter((part) => part !== "").join("-");
+function lowerCaseName(ref) {
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(ref) ?? [];
+  return `${name.toLowerCase()}${rest}`;
+}
+function missing(names2, example) {
+  return (attributes) => names2.map((name) => [(getAttribute(attributes, name) ?? "") === "", `has no \`${name}\`: write \`${example}\``]);
+}
+var cacheBackends = /* @__PURE__ */ new Map([
+  [
+    "registry",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      normalise: (name, value) => name === "ref" ? lowerCaseName(value) : value,
+      withSuffix: (ref, suffix) => appendSuffix(/:[^/]+$/.test(ref) ? ref : `${ref}:buildcache`, suffix),
+      problems: missing(["ref"], "type=registry,ref=ghcr.io/acme/app:cache")
+    }
+  ],
+  [
+    "inline",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      withSuffix: appendSuffix,
+      problems: () => [[true, "stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],
+      isInImage: true
+    }
+  ],
+  [
+    "local",
+    {
+      name: { from: "src", to: "dest" },
+      defaultName: () => "",
+      withSuffix: (directory, suffix) => posix3.join(directory, suffix),
+      problems: (attributes) => [
+        [!attributes.some(([name]) => name === "src" || name === "dest"), "has no `dest`: write `type=local,dest=\u2026`"]
+      ]
+    }
+  ],
+  [
+    "gha",
+    {
+      name: { from: "scope", to: "scope" },
+      defaultName: () => "buildkit",
+      withSuffix: appendSuffix,
+      secretAttributes: ["token", "ghtoken"],
+      ...cacheService
+    }
+  ],
+  [
+    "s3",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/s3/s3.go; buildx itself reads the credentials
+      variables: { bucket: "AWS_BUCKET", region: "AWS_REGION" },
+      secretAttributes: ["access_key_id", "secret_access_key", "session_token"],
+      secretVariables: { AWS_SECRET_ACCESS_KEY: whole, AWS_SESSION_TOKEN: whole },
+      problems: missing(["bucket", "region"], "type=s3,region=\u2026,bucket=\u2026"),
+      errors: { noCredentials: /get credentials:|no EC2 IMDS role found/i }
+    }
+  ],
+  [
+    "azblob",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/azblob/utils.go
+      variables: {
+        account_url: "BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",
+        account_name: "BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",
+        container: "BUILDKIT_AZURE_STORAGE_CONTAINER",
+        prefix: "BUILDKIT_AZURE_STORAGE_PREFIX"
+      },
+      secretAttributes: ["secret_access_key", "sas_token", "account_key"],
+      problems: missing(["account_url"], "type=azblob,account_url=https://\u2026.blob.core.windows.net,\u2026"),
+      // Of two nodes that create a container at once, one gets this.
+      errors: { createdMeanwhile: /\bContainerAlreadyExists\b/ }
+    }
+  ]
+]);
+function secretAttributes() {
+  return [...new Set([...cacheBackends.values()].flatMap((backend) => backend.secretAttributes ?? []))];
+}
+function cacheEnvSecrets(env) {
+  return [...cacheBackends.values()].flatMap(
+    ({ secretVariables = {} }) => Object.entries(secretVariables).flatMap(([name, parts]) => parts(env[name] ?? ""))
+  );
+}
+
+// src/inputs/cache/specs.ts
+function secretPattern() {
+  return new RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`, "gi");
+}
+function cacheSecrets(text) {
+  return [...text.matchAll(secretPattern())].map((match) => match[2] ?? "");
+}
+
+// src/inputs/nodes/ssh-key.ts
+var keyForm = "give the whole text of a private key file, from its BEGIN to its END line";
+var newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`";
+var problems = {
+  damaged: "holds a damaged key, which was cut off or changed when it was pasted: give the text of the key file again, for example with `gh secret set NAME < key`",
+  publicKey: "holds a public key: give the private one, the file without `.pub`; the public one belongs in `~/.ssh/authorized_keys` on the node",
+  passphrase: `holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${newKey}; or remove the passphrase from a copy, \`ssh-keygen -p -N '' -f copy\``,
+  dsa: `holds a DSA key, which OpenSSH no longer supports: make a new key, ${newKey}`,
+  otherBlock: `contains a PEM block that is not a private key: ${keyForm}`,
+  other: `contains text that is not a private key: ${keyForm}`,
+  noEnd: `has a BEGIN line without the END line that belongs to it, so a part is missing: ${keyForm}`,
+  noBegin: `has an END line without the BEGIN line that belongs to it, so a part is missing: ${keyForm}`,
+  noFrame: `lacks its BEGIN and END lines: ${keyForm}`,
+  fileName: `is a file name: ${keyForm}`,
+  putty: "is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of that file",
+  base64: "is encoded with base64: give the text of the key file itself; a secret can have several lines"
+};
+function keyLines(text) {
+  return [...text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([, body = ""]) => body.split(/\s+|\\n/)).filter((line) => line.length > 7);
+}
+
+// src/inputs/secret-variables.ts
+function secretVariablesOf(env) {
+  return [...(env[variableOf("secret-envs")] ?? "").matchAll(/=\s*"?(\w+)/g)].map(([, name = ""]) => name);
+}
+
+// src/inputs/secrets-to-mask.ts
+var sources = {
+  passwords: (text) => [text("password"), text("sign-password")],
+  "platform tokens": (text) => [text("github-token")],
+  "SSH keys": (text) => sshKeyParts(text("ssh-private-key")),
+  "signing keys": (text) => text("sign-key").includes("://") ? [] : sshKeyParts(text("sign-key")),
+  "build secrets, as given": (text) => [text("secrets")],
+  "values of build secrets": (text) => secretValues(text("secrets")),
+  "variables of build secrets": (_, env) => secretVariablesOf(env).map((name) => env[name] ?? ""),
+  "passwords of registry-auth": (text) => listedPasswords(text("registry-auth")),
+  "inline TLS keys": (text) => keyLines(["driver-opts", "nodes", "append"].map(text).join("\n")),
+  "cache credentials": (text) => ["cache", "cache-from", "cache-to"].flatMap((name) => cacheSecrets(text(name))),
+  "headers of telemetry": (_, env) => telemetrySecrets(env),
+  "cache credentials of the job": (_, env) => cacheEnvSecrets(env),
+  "logins as registries receive them": (text) => basicLogins(text("username"), text("password")),
+  "credentials in URLs": (text) => urlInputs.map(text).flatMap(urlCredentials),
+  "credentials of proxies": (_, env) => proxyVariables.flatMap((name) => urlCredentials(env[name] ?? ""))
+};
+var urlInputs = ["context", "build-contexts", "build-args", "variants", "otlp-endpoint", "cache-from", "cache-to"];
+var proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+var shortestToken = 20;
+function secretsToMask(env) {
+  const text = (input3) => env[variableOf(input3)] ?? "";
+  const values = Object.values(sources).flatMap((find) => find(text, env));
+  const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim());
+  const short = ["password", "sign-password", "github-token"].map((input3) => text(input3).trim());
+  const masked = lines.filter((line) => line.length > 3 || line !== "" && short.includes(line));
+  return [.../* @__PURE__ */ new Set([...masked, ...masked.flatMap(encodings)])];
+}
+function encodings(value) {
+  return [JSON.stringify(value).slice(1, -1), encodeUrl(value)].filter((encoded) => encoded !== value);
+}
+function encodeUrl(value) {
+  try {
+    return encodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function basicLogins(username, password) {
+  const login = [username.trim(), password.trim()];
+  return login.includes("") ? [] : [Buffer.from(login.join(":")).toString("base64")];
+}
+function urlCredentials(text) {
+  return [...text.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([, user = "", password = ""]) => [...user.length >= shortestToken ? [user] : [], password]).flatMap((value) => [value, decodeUrl(value)]);
+}
+function decodeUrl(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function sshKeyParts(text) {
+  return text.replace(/^\s*#.*$/gm, "").replace(/-----(BEGIN|END)[^-]*-----/g, "\n").split(/\s+|\\r\\n|\\n/).filter((part) => part.length > 7);
+}
+function secretValues(text) {
+  return text.split(/[\r\n]+/).flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, "")].flat()).map((value) => value.replaceAll('""', '"'));
+}
+function listedPasswords(text) {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(
+    ([, value = ""]) => value.trim().replace(/^(["'])(.*)\1$/s, "$2")
+  );
+}
+
+// src/registry/credentials/platform-token.ts
+var deadline = 1e4;
+async function dropTokenIfJobHasLogin(logins, { images, push, registries, log }) {
+  const clientFor = createClientFactory({ ...registries, log: () => void 0 }, AbortSignal.timeout(deadline));
+  const check = async (image) => {
+    if (await registries.credentials(image) === void 0) return void 0;
+    const client = await clientFor(image);
+    try {
+      await (push ? (await client.checkPush(image.path)).ended : client.ping());
+      return "";
+    } catch (error2) {
+      return isRejected(error2) ? void 0 : errorMessage(error2);
+    }
+  };
+  const isReplaced = async ({ registry, isPlatformToken }) => {
+    const here = images.filter((image) => image.registry === registry);
+    if (!isPlatformToken || here.length === 0) return false;
+    const results = await Promise.all(here.map(check));
+    if (results.includes(void 0)) return false;
+    const problem = results.find((result) => result !== "");
+    const suffix = problem === void 0 ? "" : ` It could not be checked: ${problem}`;
+    log.info(`${registry}: using the existing login instead of the token.${suffix}`);
+    return true;
+  };
+  const replaced = await Promise.all(logins.map(isReplaced));
+  return logins.filter((_, index) => !replaced[index]);
+}
+function isRejected(error2) {
+  return error2 instanceof RegistryError && (error2.kind === "denied" || error2.kind === "unauthorized");
+}
+
+// src/registry/credentials/login.ts
+import { existsSync as existsSync2 } from "node:fs";
+import { delimiter, join } from "node:path";
+
+// src/registry/credentials/origin.ts
+function findStepLogin({ registry, path }, logins) {
+  const key = dockerConfigKey(registry);
+  return logins.filter((candidate) => dockerConfigKey(candidate.registry) === key && appliesTo(candidate, path)).sort((a, b) => precision(b) - precision(a))[0];
+}
+function originOf({ isPlatformToken }) {
+  return isPlatformToken ? "token" : "inputs";
+}
+function appliesTo({ scope = "" }, path) {
+  const [name = "", actions = "push"] = scope.split("@");
+  return (name === "" || name === path) && actions.split(",").includes("push");
+}
+function precision({ scope }) {
+  return scope === void 0 ? 0 : scope.startsWith("@") ? 1 : 2;
+}
+var names = {
+  inputs: "The login is that of `username` and `password`, or of `registry-auth`",
+  token: "The login is the job token (`github-token`)",
+  job: "The login is the job\u2019s own Docker login, from an earlier step or from the runner"
+};
+var denied = {
+  inputs: "give this account permission to push to the repository, or use another login.",
+  token: "set `permissions: packages: write` for the job, and give this repository the Write role in the settings of the package.",
+  job: "give this account permission to push to the repository, or set `username` and `password`."
+};
+var rejected = {
+  inputs: "the password is wrong or has expired. Create a new one and update the secret.",
+  token: "the registry does not accept it. Set `username` and `password`.",
+  job: "the password is wrong or has expired. Log in again, or set `username` and `password`."
+};
+var noLogin = "The job has no login at this registry: set `username` and `password`, or log in in an earlier step. On GHCR, keep the default of `github-token` and set `permissions: packages: write`.";
+function pushLoginHint(origin, isRejected2) {
+  return origin === void 0 ? noLogin : `${names[origin]}: ${(isRejected2 ? rejected : denied)[origin]}`;
+}
+
+// src/registry/credentials/login.ts
+async function credentialsFor(repository, logins, dockerConfig, runHelper2) {
+  const login = findStepLogin(repository, logins);
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) };
+  const key = dockerConfigKey(repository.registry);
+  const config = asRecord(dockerConfig);
+  const helper = credentialHelper(key, config);
+  const helperOutput = helper === "" ? void 0 : await runHelper2(helper, key);
+  const found = parseHelperOutput(helperOutput ?? "") ?? storedCredentials(key, config);
+  return found && { ...found, origin: "job" };
+}
+function createHelperRunner({ debug: debug2, info: info2 }) {
+  const outputs = /* @__PURE__ */ new Map();
+  const run = async (helper, registry) => {
+    const command = `docker-credential-${helper}`;
+    try {
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ["get"], { input: registry, deadline: 2e4 }),
+        info2
+      );
+      if (code === 0) return stdout;
+      debug2(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`);
+    } catch (error2) {
+      debug2(`${command} could not be started for ${registry}: ${errorMessage(error2)}`);
+    }
+    return void 0;
+  };
+  return (helper, registry) => {
+    const output = outputs.get(registry) ?? run(helper, registry);
+    outputs.set(registry, output);
+    return output;
+  };
+}
+function missingHelpers(dockerConfig, registries, env) {
+  const config = asRecord(dockerConfig);
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config));
+  const used = [.../* @__PURE__ */ new Set([...helpers, asText(config["credsStore"])])].filter((helper) => helper !== "");
+  const dirs = (env["PATH"] ?? "").split(delimiter);
+  return used.map((helper) => `docker-credential-${helper}`).filter((command) => !dirs.some((dir) => existsSync2(join(dir, command)))).map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }));
+}
+var helperHint = "names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";
+function parseHelperOutput(output) {
+  const { Username: username, Secret: secret } = asRecord(tryParseJson(output));
+  const password = asText(secret);
+  if (password === "") return void 0;
+  return username === "<token>" ? { username: "", password: "", identityToken: password } : { username: asText(username), password };
+}
+
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input3) {
+  if (input3 === null || input3 === void 0) {
+    return "";
+  } else if (typeof input3 === "string" || input3 instanceof String) {
+    return input3;
+  }
+  return JSON.stringify(input3);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/file-command.js
+import * as crypto from "crypto";
+import * as fs from "fs";
+import * as os2 from "os";
+function issueFileCommand(command, message) {
+  const filePath = process.env[`GITHUB_${command}`];
+  if (!filePath) {
+    throw new Error(`Unable to find environment variable for file command ${command}`);
+  }
+  if (!fs.existsSync(filePath)) {
+    throw new Error(`Missing file at path: ${filePath}`);
+  }
+  fs.appendFileSync(filePath, `${toCommandValue(message)}${os2.EOL}`, {
+    encoding: "utf8"
+  });
+}
+function prepareKeyValueMessage(key, value) {
+  const delimiter2 = `ghadelimiter_${crypto.randomUUID()}`;
+  const convertedValue = toCommandValue(value);
+  if (key.includes(delimiter2)) {
+    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter2}"`);
+  }
+  if (convertedValue.includes(delimiter2)) {
+    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter2}"`);
+  }
+  return `${key}<<${delimiter2}${os2.EOL}${convertedValue}${os2.EOL}${delimiter2}`;
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os4 from "os";
+
+// node_modules/@actions/core/lib/oidc-utils.js
+import { HttpClient } from "./http-client.mjs";
+import { BearerCredentialHandler } from "./http-client.mjs";
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL3 } from "os";
+import { constants, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P, generator) {
+  function adopt(value) {
+    return value instanceof P ? value : new P(function(resolve2) {
+      resolve2(value);
+    });
+  }
+  return new (P || (P = Promise))(function(resolve2, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected2(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve2(result.value) : adopt(result.value).then(fulfilled, rejected2);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text, addEOL = false) {
+    this._buffer += text;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL3);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows2) {
+    const tableBody = rows2.map((row) => {
+      const cells = row.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text, href) {
+    const element = this.wrap("a", text, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+var summary = _summary;
+
+// node_modules/@actions/core/lib/platform.js
+import os3 from "os";
+var platform = os3.platform();
+var arch = os3.arch();
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name, options) {
+  const val = process.env[`INPUT_${name.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setOutput(name, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
+  }
+  process.stdout.write(os4.EOL);
+  issueCommand("set-output", { name }, toCommandValue(value));
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function debug(message) {
+  issueCommand("debug", {}, message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os4.EOL);
+}
+
+// src/lib/log.ts
+import { once } from "node:events";
+async function exit() {
+  await new Promise((resolve2) => process.stdout.write("", resolve2));
+  process.exit();
+}
+function writeLines(texts) {
+  process.stdout.write(texts.map((text) => `${escapeWorkflowCommands(text)}
+`).join(""));
+  return process.stdout.writableNeedDrain ? once(process.stdout, "drain") : void 0;
+}
+function escapeWorkflowCommands(text) {
+  return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, "$1$2:\u200B").replace(/##(?=\[)/g, "##\u200B");
+}
+
+// src/inputs/secret-options.ts
+var secretInputs = [
+  ...["github-token", "password", "registry-auth", "secrets", "sign-key", "sign-password", "ssh-private-key"]
+];
+function secretVariable(input3) {
+  return `MULTIARCH_BUILD_${input3.replaceAll("-", "_").toUpperCase()}`;
+}
+
+// src/job/reader.ts
+var inputs = /* @__PURE__ */ new Set([...mainInputs, ...copyInputs, ...cleanupInputs]);
+var words = [
+  [/\b([Tt])his runner\b/g, "$1his machine"],
+  [/\bon the runner\b/g, "on this machine"],
+  [/\b([Rr])un the job again\b/g, "$1un the command again"],
+  [/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g, ""],
+  [/\bin the job image\b/g, "on this machine"],
+  [/\bfrom this job\b/g, "from this machine"],
+  [/\bThis job has no permission\b/g, "Your user has no permission"],
+  [/\bby this job\b/g, "by your user"],
+  [/\b(The|the) user of this job\b/g, "$1 user of this command"],
+  [/\bthe job's user\b/g, "your user"],
+  [/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g, "your ssh-agent"],
+  [/\bthe job’s own Docker login, from an earlier step or from the runner\b/g, "the one of your Docker CLI"],
+  [/\bThe job has no login at this registry:.*/gs, "You have no login at this registry: run `docker login`."],
+  [/\bMount the Unix socket of the engine into the job\b/g, "Set DOCKER_HOST to the Unix socket of the engine"],
+  [/\bin the step's `env`/g, "in the environment"],
+  [/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g, ""],
+  [/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g, "Set `ssh-private-key`."],
+  [/`SSH_AUTH_SOCK` of the job\b/g, "`SSH_AUTH_SOCK` of your shell"],
+  [/\bthe job token \(/g, "the token ("],
+  [
+    /\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,
+    "give the token the scope `write:packages`, and its user the Write role"
+  ],
+  [
+    /\bThe job needs `permissions: packages: write`, and .*/g,
+    "The token needs the scope `delete:packages`, and its user the Admin role for the package."
+  ],
+  [/\bGive the job `permissions: actions: read`/g, "Use a token that may read runs"],
+  [/\bWithout `permissions: actions: read`/g, "Without a token that may read runs"],
+  [
+    /\bThe step sets no secret with the id `([\w.-]+)`.*/gs,
+    "No secret with the id `$1` has a value: set it in `secrets`."
+  ],
+  [/\brelative to the workspace\b/g, "relative to the working directory"],
+  [/\bneeds the OIDC token of the job: .*/g, "needs the OIDC token of a CI job: write `sign: key`"],
+  [/: write `\$\{\{ github\.event\.number \}\}`/g, ": write `17`, for example"]
+];
+function forCommandLine(text) {
+  const [headline = "", ...lines] = text.split("\n").map(renderLine);
+  if (!/^\d+ invalid inputs?$/.test(headline)) return [headline, ...lines].join("\n");
+  const issues = lines.map((line) => line.replace(/^([a-z-]+)(?=: )/, (name) => optionOf(name) ?? name));
+  return [headline.replace("input", "option"), ...issues].join("\n");
+}
+function forReader(text) {
+  return runsForCommandLine() ? forCommandLine(text) : text;
+}
+function renderLine(line) {
+  if (/^\s*\|/.test(line)) return line;
+  return nameOptions(words.reduce((all, [ofCi, ofCommandLine]) => all.replace(ofCi, ofCommandLine), line));
+}
+function nameOptions(line) {
+  const names2 = /(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g;
+  return line.replace(names2, (whole2, write, name, value) => {
+    const option = optionOf(name);
+    if (option === void 0 || value === void 0 && (write !== void 0 || name === "ssh")) return whole2;
+    return `${write ?? ""}\`${option}${value === void 0 ? "" : ` ${value}`}\``;
+  });
+}
+function optionOf(input3) {
+  if (!inputs.has(input3)) return void 0;
+  return secretInputs.includes(input3) ? secretVariable(input3) : `--${input3}`;
+}
+
+// src/job/runner-log.ts
+var runnerLog = {
+  info: (text) => info(escapeWorkflowCommands(forReader(text))),
+  line: (text) => void writeLines([text]),
+  warn: (text) => warning(forReader(text)),
+  debug: (text) => debug(text),
+  annotate: ({ title, message, file, line }) => warning(message, {
+    title,
+    ...file !== void 0 && { file },
+    ...line !== void 0 && { startLine: line }
+  }),
+  lines: writeLines
+};
+
+// src/job/registries.ts
+var longWait = 6e4;
+function createRegistryAccess(logins, dockerConfig, hosts = {}) {
+  const transports = /* @__PURE__ */ new Map();
+  return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
+    isPlain: (host) => hosts[host]?.http === true,
+    credentials: createCredentials(logins, dockerConfig),
+    fetch: createFetch(process.env, hosts),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry);
+      transports.set(registry, raw);
+      return raw;
+    },
+    log: runnerLog.debug,
+    onWait: (text, waited) => waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)
+  };
+}
+var runHelper = createHelperRunner(runnerLog);
+function createCredentials(logins, dockerConfig) {
+  const cache = /* @__PURE__ */ new Map();
+  return (repository) => {
+    const name = formatRepository(repository);
+    const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper);
+    cache.set(name, credentials);
+    return credentials;
+  };
+}
+
+// src/job/logins.ts
+async function resolveLogins(job2, options) {
+  const { logins, images, required = images, sources: sources2 = [], push, hosts } = options;
+  const { env, log } = job2;
+  const dockerConfig = loadJobDockerConfig(env, log.warn);
+  const registries = createRegistryAccess([], dockerConfig, hosts);
+  const isMirror = (host) => images.some(({ registry }) => registry === host) && !required.some(({ registry }) => registry === host);
+  const exchanged = await logWait("logins", exchangeKeys(job2, logins, { isMirror, fetch: registries.fetch }), log.info);
+  const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log });
+  const onlyRead = sources2.filter((source) => !images.some(({ registry }) => registry === source.registry));
+  const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log });
+  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim());
+  job2.mask(lines.filter((line) => line.length > 3));
+  return { logins: resolved, registries: createRegistryAccess(resolved, dockerConfig, hosts), dockerConfig };
+}
+async function exchangeKeys({ env, log }, logins, { isMirror, fetch }) {
+  const access2 = { env, fetch };
+  const exchange = async (some) => {
+    if (!some.some(({ ecr = false, hubOidc = false }) => ecr || hubOidc)) return some;
+    const { exchangeHubTokens } = await import("./chunk-OXAF7DPE.js");
+    const { exchangeEcrKeys } = await import("./chunk-TWFX6NIT.js");
+    return await exchangeEcrKeys(await exchangeHubTokens(some, access2), access2);
+  };
+  const required = exchange(logins.filter(({ registry }) => !isMirror(registry)));
+  const optional = logins.filter(({ registry }) => isMirror(registry)).map(async (login) => {
+    return await exchange([login]).catch((error2) => {
+      log.warn(`No login at ${login.registry}, which has only mirrors: ${errorMessage(error2)}`);
+      return [];
+    });
+  });
+  return [...await required, ...(await Promise.all(optional)).flat()];
+}
+
+// src/job/signing.ts
+import { mkdirSync } from "node:fs";
+function signing(job2, { sign, dir, ...access2 }) {
+  return async () => {
+    if (!sign) return void 0;
+    const { createSigner } = await import("./chunk-VLQL6MFL.js");
+    mkdirSync(dir, { mode: 448 });
+    const { env, log, signal, event } = job2;
+    const mask = (secrets) => job2.mask(secrets);
+    return await createSigner({ ...access2, settings: sign, dir, env, log, signal, serverUrl: event.serverUrl, mask });
+  };
+}
+
+// src/job/copy-step.ts
+async function prepareCopy(job2, inputs2, record2) {
+  const { log, signal } = job2;
+  const { logins, from, to, sign } = inputs2;
+  inputs2.warnings.forEach((warning2) => log.warn(warning2));
+  const hosts = inputs2.registries;
+  const { registries } = await resolveLogins(job2, { logins, images: to, sources: [from], push: true, hosts });
+  const dir = RunDir.choose(job2.env["RUNNER_TEMP"]).path;
+  const prepareSigning = signing(job2, { sign, dir, registries, hosts });
+  return { ports: { registries, log, signal, record: record2, prepareSigning }, dir };
+}
+
+// src/forge/event.ts
+import { existsSync as existsSync4, mkdirSync as mkdirSync2, mkdtempSync, readFileSync } from "node:fs";
+import { join as join2, resolve } from "node:path";
+
+// src/forge/trust.ts
+var rules = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => "trusted",
+  release: () => "trusted",
+  merge_group: () => "pr",
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun
+};
+function classifyTrust(context) {
+  const { name, payload } = context;
+  const rule = Object.hasOwn(rules, name) ? rules[name] : void 0;
+  if (!payload || !rule) return "fork";
+  return [payload, asRecord(payload["client_payload"])].filter((described) => isRecord(described["pull_request"])).map((described) => trustOfPullRequest({ ...context, payload: described })).reduce(lowest, rule({ ...context, payload }));
+}
+var levels = ["fork", "pr", "trusted"];
+function lowest(a, b) {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b;
+}
+function trustOfRef({ ref, isProtected, payload }) {
+  if (ref.startsWith("refs/tags/")) return "trusted";
+  if (!ref.startsWith("refs/heads/")) return "fork";
+  if (ref.startsWith("refs/heads/gh-readonly-queue/")) return "pr";
+  return isProtected || isDefaultBranch(ref.slice("refs/heads/".length), payload) ? "trusted" : "pr";
+}
+function trustOfPullRequest({ repository, payload }) {
+  const request = asRecord(payload["pull_request"]);
+  const head = asRecord(request["head"]);
+  const isAgit = request["flow"] === 1 || head["label"] === "" || isAgitRef(head["ref"]);
+  return !isAgit && isRepository(head["repo"], repository) ? "pr" : "fork";
+}
+function isAgitRef(ref) {
+  return asText(ref).startsWith("refs/pull/");
+}
+var proposalOnly = ["pull_request", "pull_request_review", "pull_request_review_comment"];
+var dependabotOnly = [...proposalOnly, "push", "create"];
+function readOnlyTrigger(context) {
+  const { name, actor } = context;
+  if (proposalOnly.includes(name) && classifyTrust(context) === "fork") return "fork";
+  return dependabotOnly.includes(name) && actor === "dependabot[bot]" ? "Dependabot" : void 0;
+}
+var branchEvents = /* @__PURE__ */ new Set(["push", "create", "workflow_dispatch", "schedule", "release"]);
+var proposalEvents = /* @__PURE__ */ new Set(["pull_request", "merge_group"]);
+function trustOfTriggeringRun({ repository, payload }) {
+  const run = asRecord(payload["workflow_run"]);
+  const event = asText(run["event"]);
+  if (!isRepository(run["head_repository"], repository) || isAgitRef(run["head_branch"])) return "fork";
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run["head_branch"]), payload) ? "trusted" : "pr";
+  return proposalEvents.has(event) ? "pr" : "fork";
+}
+function isDefaultBranch(branch, payload) {
+  return branch !== "" && branch === asRecord(payload["repository"])["default_branch"];
+}
+function isRepository(value, repository) {
+  const name = asText(asRecord(value)["full_name"]);
+  return name !== "" && name.toLowerCase() === repository.toLowerCase();
+}
+
+// src/forge/event.ts
+function readEvent(env, warn = () => void 0, repositoryDetails) {
+  const variable = (name2, byDefault = "") => env[`GITHUB_${name2}`] ?? env[`FORGEJO_${name2}`] ?? env[`GITEA_${name2}`] ?? byDefault;
+  const payload = withRepository(readPayload(variable("EVENT_PATH"), warn), repositoryDetails);
+  const serverUrl = variable("SERVER_URL", "https://github.com").replace(/\/+$/, "");
+  const repository = variable("REPOSITORY");
+  const [name, ref, sha] = [variable("EVENT_NAME"), variable("REF"), variable("SHA")];
+  const [actor, isProtected] = [variable("ACTOR"), variable("REF_PROTECTED") === "true"];
+  const trigger = { name, ref, repository, payload, isProtected, actor };
+  const readOnly = readOnlyTrigger(trigger);
+  return {
+    serverUrl,
+    apiUrl: variable("API_URL", defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable("RUN_ID", "0"),
+    runAttempt: Number(variable("RUN_ATTEMPT", "1")),
+    name,
+    ref,
+    trust: classifyTrust(trigger),
+    ...readOnly && { readOnlyTrigger: readOnly },
+    sha,
+    actor,
+    workspace: resolve(variable("WORKSPACE", process.cwd())),
+    now: /* @__PURE__ */ new Date(),
+    ...payload && !isRecord(payload["repository"]) && { lacksRepository: true },
+    ...payload?.["is_dirty"] === true && { isDirty: true },
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository2(asRecord(payload?.["repository"]), { serverUrl, repository, name, ref })
+  };
+}
+function withRepository(payload, repository) {
+  return payload && isRecord(repository) && !isRecord(payload["repository"]) ? { ...payload, repository } : payload;
+}
+function parseRepository2(details, { serverUrl, repository, name, ref }) {
+  const defaultBranch = asText(details["default_branch"]) || scheduledBranch(name, ref);
+  const isPrivate = details["private"];
+  return {
+    ...defaultBranch !== "" && { defaultBranch },
+    ...typeof isPrivate === "boolean" && { isPrivate },
+    ...parseOwnerKind(asRecord(details["owner"])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository)
+  };
+}
+function scheduledBranch(name, ref) {
+  return name === "schedule" ? ref.replace(/^refs\/heads\//, "") : "";
+}
+function parsePullRequest(payload) {
+  const request = asRecord(payload["pull_request"]);
+  const number = payload["number"] ?? request["number"];
+  const headSha = asText(asRecord(request["head"])["sha"]);
+  const baseRef = asText(payload["base_ref"]) || asText(asRecord(request["base"])["ref"]);
+  return {
+    ...typeof number === "number" && { number: String(number) },
+    ...headSha !== "" && { headSha },
+    ...baseRef !== "" && { baseRef }
+  };
+}
+function parseOwnerKind({ type }) {
+  if (type === "Organization") return { ownerKind: "orgs" };
+  return type === "User" ? { ownerKind: "users" } : {};
+}
+function parseCommitDate(payload, sha) {
+  const commits = [...asList(payload["commits"]), payload["head_commit"]].map(asRecord);
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== "")?.["timestamp"]));
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date };
+}
+function parseMetadata(details, serverUrl, fullName) {
+  const [license = "", ...others] = asList(details["licenses"]).map(asText);
+  return {
+    title: asText(details["name"]) || (fullName.split("/")[1] ?? ""),
+    description: asText(details["description"]),
+    // Empty for a repository without a page, which only the command line has.
+    url: details["html_url"] === "" ? "" : asText(details["html_url"]) || repositoryPage(serverUrl, fullName),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details["license"])["spdx_id"]) || (others.length === 0 ? license : "")
+  };
+}
+function repositoryPage(serverUrl, fullName) {
+  return fullName === "" ? "" : `${serverUrl}/${fullName}`;
+}
+function readPayload(path, warn) {
+  try {
+    const payload = JSON.parse(readFileSync(path, "utf8"));
+    if (isRecord(payload)) return payload;
+    throw new Error("not a JSON object");
+  } catch (error2) {
+    const file = path === "" ? "GITHUB_EVENT_PATH is not set" : `GITHUB_EVENT_PATH is ${path}`;
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error2)}. ${leastTrusted}`);
+    return void 0;
+  }
+}
+var leastTrusted = "The run has the trust level `fork`, the lowest.";
+
+// src/forge/event-details.ts
+var detailsTimeout = 5e3;
+function createEventDetails(request, { repository }, { signal, log }) {
+  const [owner = "", repo = ""] = repository.split("/");
+  const fetchData = async (route, parameters = {}) => {
+    try {
+      return (await withAbort(signal, request(route, { owner, repo, ...parameters }))).data;
+    } catch (error2) {
+      log(`The API does not answer ${route}: ${String(error2)}`);
+      return void 0;
+    }
+  };
+  return {
+    repository: () => fetchData("GET /repos/{owner}/{repo}"),
+    commitDate: async (sha) => {
+      const data = asRecord(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}", { sha }));
+      const dateOf = (commit) => asText(asRecord(asRecord(commit)["committer"])["date"]);
+      const date = new Date(dateOf(data["commit"]) || dateOf(data));
+      return Number.isNaN(date.getTime()) ? void 0 : date;
+    }
+  };
+}
+
+// src/gc/run-status.ts
+var minute = 6e4;
+var day = 24 * 60 * minute;
+var maxJobAge = 6 * day;
+var endGrace = 10 * minute;
+var idleTtl = 14 * day;
+var staleLockAge = 10 * minute;
+var mostRequests = 30;
+function classifyRunRef(ref, current) {
+  if (ref.scope !== current.scope) return ref.age > maxJobAge ? "finished" : "running";
+  if (ref.runId !== current.runId) return "unknown";
+  return current.attemptsEnd && ref.runAttempt < current.runAttempt ? "finished" : "running";
+}
+function hasEnded(status, age, now) {
+  if (typeof status === "string") return age > maxJobAge;
+  return status.completed ? now - status.endedAt > endGrace : Math.min(age, now - status.createdAt) > maxJobAge;
+}
+function createRunChecker(current, fetchStatus, now = Date.now) {
+  const cache = /* @__PURE__ */ new Map();
+  const status = (runId) => {
+    const known = cache.get(runId);
+    if (known || cache.size >= mostRequests) return known ?? Promise.resolve("unknown");
+    const answer = fetchStatus(runId).catch(() => "unknown");
+    cache.set(runId, answer);
+    return answer;
+  };
+  return {
+    isFinished: async (ref) => {
+      const verdict = classifyRunRef(ref, current);
+      return verdict === "unknown" ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === "finished";
+    }
+  };
+}
+
+// src/report/input-issues.ts
+function formatInputIssues(issues) {
+  const count = new Set(issues.map(({ input: input3 }) => input3)).size;
+  return [`${count} invalid input${count === 1 ? "" : "s"}`, ...issues.map(formatIssue)].join("\n");
+}
+function formatIssue({ input: input3, given, expected }) {
+  return `${input3}: ${given === void 0 ? "" : `"${given}" `}${expected}`;
+}
+
+// src/report/run-report.ts
+var BuildErrors = class extends UserErrors {
+  record;
+  constructor(errors, record2) {
+    super(errors);
+    this.name = "BuildErrors";
+    this.record = record2;
+  }
+};
+
+// src/job/report.ts
+var reports = {
+  merge: () => [import("./chunk-45ZFXOKO.js"), import("./chunk-PFDH3MEV.js"), import("./chunk-QFONFJB6.js")],
+  copy: () => [import("./chunk-DWG4M3FN.js"), import("./chunk-QFONFJB6.js")]
+};
+function preloadReport(step) {
+  for (const module of reports[step]()) module.catch(() => void 0);
+}
+async function reportDryRun({ report, problems: problems2 }) {
+  const { renderDryRun, renderDryRunSummary } = await import("./chunk-MF63N6Q6.js");
+  renderDryRun(report).forEach((line) => runnerLog.line(forReader(line)));
+  await writeSummary(renderDryRunSummary(report));
+  if (problems2.length > 0) throw new UserErrors(problems2);
+}
+async function reportCopy(result, took) {
+  const { renderCopyLines, renderCopyOutputs, renderCopySummary } = await import("./chunk-DWG4M3FN.js");
+  setOutputs(renderCopyOutputs(result));
+  renderCopyLines(result, took).forEach((line) => runnerLog.line(line));
+  await writeSummary(renderCopySummary(result, took));
+}
+async function reportFailure(error2, summary2) {
+  const { headline, body } = formatError(error2);
+  if (error2 instanceof InputError) {
+    error2.warnings.forEach((warning2) => runnerLog.warn(warning2));
+    setFailed(forReader(formatInputIssues(error2.issues)));
+  } else {
+    runnerLog.line(forReader(body));
+    setFailed(forReader(headline));
+  }
+  await writeSummary(await failureSummary(error2), summary2);
+}
+async function failureSummary(error2) {
+  const { renderErrorSummary, renderFailedSummary } = await import("./chunk-QFONFJB6.js");
+  if (error2 instanceof BuildErrors) return renderFailedSummary(error2.record, performance.now());
+  const { headline, body } = formatError(error2);
+  if (!(error2 instanceof InputError)) return renderErrorSummary(headline, body);
+  const [count = "", ...issues] = formatInputIssues(error2.issues).split("\n");
+  return renderErrorSummary(count, issues.join("\n"));
+}
+function setOutputs(outputs) {
+  Object.entries(outputs).forEach(([name, value]) => setOutput(name, value));
+}
+var plainSummary = { secrets: /* @__PURE__ */ new Set(), isWanted: true };
+async function writeSummary(markdown, { secrets, isWanted } = plainSummary) {
+  if (!process.env["GITHUB_STEP_SUMMARY"] || !isWanted) return;
+  const { limitSummary, maskSecrets } = await import("./chunk-QFONFJB6.js");
+  await summary.addRaw(limitSummary(maskSecrets(markdown, secrets))).write().catch((error2) => warning(`The summary could not be written: ${String(error2)}`));
+}
+
+// src/job/job.ts
+var runStatusTimeout = 1e4;
+var Job = class {
+  env = process.env;
+  log = runnerLog;
+  event = readEvent(process.env, runnerLog.warn);
+  #token = getInput("github-token");
+  #masked = /* @__PURE__ */ new Set();
+  summary = { secrets: this.#masked, isWanted: true };
+  #cancel;
+  constructor() {
+    setPrivateUmask();
+    allowManyListeners();
+    withholdVariables(secretVariablesOf(process.env));
+  }
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal() {
+    if (!this.#cancel) {
+      const cancel = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => cancel.abort());
+      this.#cancel = cancel;
+    }
+    return this.#cancel.signal;
+  }
+  /** Hides texts from the log. */
+  mask(secrets) {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) setSecret(secret);
+      this.#masked.add(secret);
+    }
+  }
+  /** @param choice the input `packages-api` */
+  packages(registries, choice2) {
+    const { fetch } = registries;
+    return {
+      choice: choice2,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
+      clock: { now: Date.now, sleep }
+    };
+  }
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch, timeout = runStatusTimeout) {
+    if (this.#token === "") return () => Promise.resolve("no-token");
+    let fetcher;
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository
+      );
+      return fetcher(run);
+    };
+  }
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails() {
+    if (this.#token === "" || this.event.repository === "") return void 0;
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout);
+    const signal = AbortSignal.timeout(detailsTimeout);
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug });
+  }
+  /** Which runs are finished. */
+  runs(fetch) {
+    const { runId, runAttempt } = this.event;
+    const attemptsEnd = detectPlatform(this.event) !== "forgejo";
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd };
+    return createRunChecker(self, this.fetchRunStatus(fetch));
+  }
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step) {
+    await step().catch(
+      (error2) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error2) : error2, this.summary)
+    );
+    return await exit();
+  }
+  #apiOptions(fetch, until) {
+    const { debug: log, info: onWait } = this.log;
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait };
+  }
+};
+function cancelled(cause) {
+  if (cause instanceof UserError && cause.code === "cancelled") return cause;
+  return new UserError({
+    code: "cancelled",
+    message: wordingOf("cancelled"),
+    hint: wordingOf("cancelledHint"),
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause
+  });
+}
+
+// src/job/telemetry.ts
+function isOn({ traces, metrics }) {
+  return traces !== void 0 || metrics !== void 0;
+}
+async function withTelemetry(job2, measured, work) {
+  let failure;
+  try {
+    await work();
+  } catch (error2) {
+    failure = error2 ?? new Error("unknown");
+    throw error2;
+  } finally {
+    await send(job2, measured, failure).catch((error2) => job2.log.debug(`No telemetry: ${String(error2)}`));
+  }
+}
+async function send(job2, { action, record: record2 }, failure) {
+  const { env, event, log, signal } = job2;
+  const ignore2 = () => void 0;
+  const text = (name) => (env[variableOf(name)] ?? "").trim();
+  const settings = parseTelemetry({ env, text, report: ignore2, warn: ignore2 });
+  if (record2.isDry || !isOn(settings)) return;
+  const { createRoot, describeEnd, sendTelemetry } = await import("./chunk-GRKR4VY3.js");
+  const [, traceId, spanId] = (record2.traceparent ?? "").split("-");
+  const root = traceId !== void 0 && spanId !== void 0 ? { traceId, spanId } : createRoot(settings, event);
+  const run = {
+    action,
+    record: record2,
+    event,
+    pipeline: env["GITHUB_WORKFLOW"] ?? "",
+    job: env["GITHUB_JOB"] ?? "",
+    id: `${event.runId}-${event.runAttempt}-${root.spanId}`,
+    end: describeEnd(failure, signal.aborted),
+    now: Date.now()
+  };
+  const warnings = await sendTelemetry({ settings, run, root, env });
+  warnings.forEach((warning2) => log.warn(warning2));
+}
+
+// src/report/run-record.ts
+var RunRecord = class {
+  /** Milliseconds since the epoch. */
+  began;
+  phases = [];
+  /** Every node of the list, available or not. */
+  outcomes = [];
+  /** Everything that was planned, in the order of the inputs. */
+  targets = [];
+  groups = [];
+  published = [];
+  /** Bytes that a copy uploaded; undefined for other actions. */
+  uploaded;
+  /** Nodes that were lost while they built. */
+  lost = [];
+  /** Undefined if it is not known. */
+  previous;
+  /** The span of this run, as in the variable TRACEPARENT; undefined if it is not traced. */
+  traceparent;
+  /** A dry run is not measured. */
+  isDry = false;
+  constructor(began2 = performance.timeOrigin) {
+    this.began = began2;
+  }
+  /** Records when a phase started and ended, with any result. */
+  async time(phase, work) {
+    const start = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.phases.push({ phase, start, end: Date.now() });
+    }
+  }
+};
+
+// src/publish/copy/temporary.ts
+function describeTemporary(root, to) {
+  const document = asRecord(tryParseJson(new TextDecoder().decode(root.bytes)));
+  const run = annotatedRun(asText(asRecord(document["annotations"])[ownershipAnnotation]));
+  if (run === void 0) return [];
+  const kept = new Set(to.filter(({ tag }) => isFixedTag(tag)).map(formatRepository));
+  const tags = to.filter((reference) => !kept.has(formatRepository(reference))).map(({ tag }) => `\`${tag}\``);
+  if (tags.length === 0) return [];
+  const names2 = [...new Set(tags)].join(", ");
+  return [
+    `The image is a temporary one of the run ${run}: when ${names2} names another image, a cleanup deletes this one. To keep it, add a tag with the version or the commit to \`to\`, such as \`stable-0123abc\`.`
+  ];
+}
+
+// src/publish/copy/tags.ts
+async function readTags(to, createClient) {
+  return await mapConcurrent(to, async (reference) => {
+    const client = await createClient(reference);
+    return { reference, client, before: await client.headManifest(reference.path, reference.tag) };
+  });
+}
+function planTags(current, digest, existing) {
+  const tags = current.map((tag) => ({ ...tag, state: stateOf(tag.before, digest, existing) }));
+  const conflicts = tags.filter(({ state }) => state === "updated");
+  if (existing === "fail" && conflicts.length > 0) throw existingTags(conflicts);
+  return tags;
+}
+function stateOf(before, digest, existing) {
+  if (before === void 0) return "created";
+  if (before === digest) return "unchanged";
+  return existing === "keep" ? "kept" : "updated";
+}
+function existingTags(conflicts) {
+  const count = conflicts.length === 1 ? "A tag of `to` exists" : `${conflicts.length} tags of \`to\` exist`;
+  return new UserError({
+    code: "registry",
+    message: `${count} with a different image, and \`existing\` is \`fail\``,
+    hint: "Nothing was copied. Use new tags, or set `existing` to `update` or `keep`.",
+    details: conflicts.map(({ reference, before }) => `${formatTagReference(reference)}: ${before ?? ""}`)
+  });
+}
+
+// src/publish/push-access.ts
+var otherHint = "Check the name in `image`; if it is correct, check the registry\u2019s status.";
+var connectionHints = [
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO/i,
+    'Set the certificate authority of the registry: `registries: "{host}: {ca: /path/to/ca.pem}"`.'
+  ],
+  [/EPROTO|SSL/i, 'If the registry has no TLS, set `registries: "{host}: {http: true}"`.'],
+  [/ENOTFOUND|EAI_AGAIN/, "The name of {host} cannot be resolved: check `image`."],
+  [/ECONNREFUSED/, "Nothing listens at {host}: check `image` and its port."]
+];
+function accessHint(error2) {
+  if (!(error2 instanceof RegistryError)) return otherHint;
+  const { code = "", host } = error2;
+  const [, hint2 = otherHint] = connectionHints.find(([pattern]) => pattern.test(code)) ?? [];
+  return hint2.replaceAll("{host}", host);
+}
+async function checkPushAccess(repository, createClient, { missingHelper, asksForVerification = false }) {
+  try {
+    const check = await (await createClient(repository)).checkPush(repository.path, asksForVerification);
+    return { denied: false, ...check };
+  } catch (error2) {
+    const failure = pushFailure(error2, repository, missingHelper);
+    return { denied: isRefusal(error2), failure, verifies: Promise.resolve(false), ended: Promise.resolve() };
+  }
+}
+function isRefusal(error2) {
+  return error2 instanceof RegistryError && ["denied", "unauthorized"].includes(error2.kind);
+}
+function pushFailure(error2, repository, missingHelper) {
+  const refused = isRefusal(error2) ? error2 : void 0;
+  const helper = refused && !refused.origin ? missingHelper?.(repository.registry) : void 0;
+  return new UserError({
+    code: "registry",
+    message: helper ? `${helper.command} is not installed: no login at ${repository.registry}` : `Nothing can be pushed to ${formatRepository(repository)}`,
+    hint: helper?.text ?? (refused ? pushLoginHint(refused.origin, refused.kind === "unauthorized") : accessHint(error2)),
+    details: [errorMessage(error2)],
+    cause: error2
+  });
+}
+
+// src/stories/problems.ts
+var Problems = class {
+  #errors = [];
+  /** Adds the failure of a step and returns undefined. @throws any error that is not a known failure: it is a bug */
+  async collect(work) {
+    return await work.catch((error2) => {
+      if (error2 instanceof UserErrors) this.#errors.push(...error2.errors);
+      else if (error2 instanceof UserError) this.#errors.push(error2);
+      else throw error2;
+    });
+  }
+  add(errors) {
+    this.#errors.push(...errors);
+  }
+  get all() {
+    return this.#errors;
+  }
+  /** For the report. */
+  get headlines() {
+    return this.#errors.map((error2) => formatError(error2).headline);
+  }
+};
+
+// src/stories/copy.ts
+async function copyImage(inputs2, ports) {
+  const { registries, log, signal, record: record2 } = ports;
+  const stop = new AbortController();
+  const cancel = () => stop.abort(signal.reason);
+  signal.addEventListener("abort", cancel, { once: true });
+  const progress = { isTagUpdated: false };
+  let ended = [];
+  try {
+    signal.throwIfAborted();
+    const planning = () => Promise.all([planCopy(inputs2, registries, stop.signal), ports.prepareSigning()]);
+    const [plan, sign] = await record2.time("plan", planning);
+    const { image, tags, checks } = plan;
+    ended = [...checks.values()].map((check) => check.ended);
+    const notes = describeImage(inputs2, image);
+    notes.forEach((note) => log.warn(note));
+    const transfers = await record2.time("copy", () => storeEverywhere(plan, ports));
+    record2.uploaded = [...transfers.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const verification = await sign?.(copiesOf(image, tags));
+    signal.throwIfAborted();
+    signal.removeEventListener("abort", cancel);
+    await record2.time("publish", () => updateTags(image, tags, () => progress.isTagUpdated = true));
+    return describeCopy(inputs2, image, { tags, transfers, notes, verification });
+  } catch (error2) {
+    throw signal.aborted && !progress.isTagUpdated ? cancelledBeforeTags(cancelHint, error2) : error2;
+  } finally {
+    await Promise.all(ended);
+    stop.abort();
+  }
+}
+async function planCopyOnly(inputs2, { registries, signal, prepareSigning }) {
+  const problems2 = new Problems();
+  const [{ notes, tags } = { notes: [], tags: [] }] = await Promise.all([
+    problems2.collect(describePlan(inputs2, registries, signal)),
+    problems2.collect(prepareSigning())
+  ]);
+  const kept = tags.filter(({ state }) => state === "kept");
+  const report = {
+    nodes: [],
+    targets: [],
+    tags: tags.map(({ reference, before = "" }) => ({ tag: formatTagReference(reference), now: before })),
+    permissions: tags.map(({ reference }) => `may push to ${formatRepository(reference)}`),
+    post: [],
+    warnings: [
+      ...inputs2.warnings,
+      ...notes,
+      ...kept.map(({ reference }) => `${formatTagReference(reference)} is kept`)
+    ],
+    problems: problems2.headlines
+  };
+  return { report, problems: problems2.all };
+}
+async function describePlan(inputs2, registries, signal) {
+  const { image, tags, checks } = await planCopy(inputs2, registries, signal, { willCopy: false });
+  await Promise.all([...checks.values()].map(({ ended }) => ended));
+  return { notes: describeImage(inputs2, image), tags };
+}
+async function planCopy(inputs2, registries, signal, { willCopy } = { willCopy: true }) {
+  const { from, to } = inputs2;
+  const source = await createClientFactory(registries, signal, { willPush: false })(from);
+  const createClient = createClientFactory(registries, signal);
+  const isElsewhere = to.some(({ registry, path }) => registry !== from.registry || path !== from.path);
+  const options = { ...inputs2, referrers: inputs2.referrers && isElsewhere };
+  const current = readTags(to, createClient);
+  current.catch(ignore);
+  const [image, checks] = await Promise.all([
+    readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? "", options).catch((error2) => {
+      throw explainSource(error2, formatImageReference(from));
+    }),
+    willCopy && startsWithMounts(inputs2) ? noChecks : checkAccess(inputs2, createClient, registries, ({ registry }) => willCopy && registry !== from.registry)
+  ]);
+  const tags = await current.catch((error2) => {
+    throw to[0] && checks.size === 0 ? explainPush(error2, to[0], registries) : error2;
+  });
+  return { image, tags: planTags(tags, image.root.digest, inputs2.existing), checks };
+}
+var noChecks = /* @__PURE__ */ new Map();
+function startsWithMounts({ from, to }) {
+  return to.every(({ registry, path }) => registry === from.registry && path !== from.path && path === to[0]?.path);
+}
+async function checkAccess({ to }, createClient, registries, getsContent) {
+  const repositories = [...new Map(to.map((reference) => [formatRepository(reference), reference])).values()];
+  const checks = await mapConcurrent(repositories, async (repository) => {
+    const options = { ...registries, asksForVerification: getsContent(repository) };
+    const check = await checkPushAccess(repository, createClient, options);
+    return [formatRepository(repository), check];
+  });
+  for (const [, { failure }] of checks) if (failure) throw failure;
+  return new Map(checks);
+}
+function explainSource(error2, from) {
+  if (!(error2 instanceof RegistryError)) return error2;
+  const isMissing = error2.kind === "not-found";
+  const login = "Nothing was copied. Check `from`, and that a login in `registry-auth` has permission to read it.";
+  const hint2 = isMissing || error2.kind === "denied" || error2.kind === "unauthorized" ? login : void 0;
+  return new UserError({
+    ...sourceErrorOptions(`${from} cannot be read`, hint2),
+    details: [error2.message],
+    cause: error2
+  });
+}
+function sourceErrorOptions(message, hint2) {
+  const { code, hint: usual } = sourceError(message);
+  return { code, message, hint: hint2 ?? usual };
+}
+function describeImage({ platforms, to }, { root, tree, sourceDigest }) {
+  const subset = `Only ${platforms.join(", ")}: the digest is ${root.digest} instead of ${sourceDigest}.`;
+  const signatures = "Signatures of the whole image do not apply to it.";
+  const foreign = `${tree.foreign} layers are not in the registry, but at a URL in the image: they stay there.`;
+  return [
+    ...root.digest === sourceDigest ? [] : [`${subset} ${signatures}`],
+    ...tree.foreign === 0 ? [] : [foreign],
+    ...describeTemporary(root, to)
+  ];
+}
+async function storeEverywhere({ image, tags, checks }, { log, registries }) {
+  const transfers = /* @__PURE__ */ new Map();
+  for (const { reference, client, state } of tags) {
+    const name = formatRepository(reference);
+    if (state === "kept" || transfers.has(name)) continue;
+    log.info(`Copying ${image.root.digest} to ${name}`);
+    const transfer = await storeImage(image, { client, path: reference.path, ...checks.get(name) }).catch(
+      (error2) => {
+        throw explainStore(checks.has(name) ? error2 : explainPush(error2, reference, registries), name);
+      }
+    );
+    transfers.set(name, transfer);
+  }
+  return transfers;
+}
+function explainPush(error2, to, { missingHelper }) {
+  return isRefusal(error2) ? pushFailure(error2, to, missingHelper) : error2;
+}
+function explainStore(error2, name) {
+  if (!(error2 instanceof RegistryError)) return error2;
+  return new UserError({
+    code: "registry",
+    message: `The image could not be copied to ${name}`,
+    hint: "No tag was updated. Run the job again: what is in the repository already is not transferred again.",
+    details: [error2.message],
+    cause: error2
+  });
+}
+async function updateTags({ root }, tags, onUpdate) {
+  const pending = tags.filter(({ state }) => state === "created" || state === "updated");
+  const destinations = pending.map(({ reference, client }) => ({
+    variant: { tags: [reference] },
+    repository: { registry: reference.registry, path: reference.path },
+    client,
+    index: root
+  }));
+  const context = { journal: { note: onUpdate }, log: { debug: ignore }, isEphemeral: () => false };
+  await updateAllTags(destinations, context);
+}
+var ignore = () => void 0;
+function copiesOf({ root }, tags) {
+  const copied = tags.filter(({ state }) => state !== "kept");
+  const images = copied.map(({ reference: { registry, path }, client }) => ({ repository: { registry, path }, client }));
+  const byName = new Map(images.map((image) => [formatRepository(image.repository), image]));
+  return [...byName.values()].map((image) => ({ ...image, digest: root.digest }));
+}
+function describeCopy({ from }, { root, sourceDigest, referrers }, done) {
+  const listed = [...referrers.bySubject.values()].flat().length;
+  const tags = done.tags.map(({ reference, state, before }) => {
+    const transfer = done.transfers.get(formatRepository(reference));
+    return { reference, state, before, ...transfer && state !== "kept" && { transfer } };
+  });
+  return {
+    from: formatImageReference(from),
+    digest: root.digest,
+    sourceDigest,
+    referrers: listed + referrers.tags.length,
+    tags,
+    notes: done.notes,
+    ...done.verification && { verification: done.verification }
+  };
+}
+var cancelHint = "Layers that were copied already are not transferred again by the next run.";
+
+// src/copy.ts
+var began = performance.now();
+var job = new Job();
+var record = new RunRecord();
+var copy = async () => {
+  job.mask(secretsToMask(job.env));
+  const inputs2 = await readCopyInputs(job.env, job.event);
+  record.isDry = inputs2.dryRun;
+  const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs2, record));
+  try {
+    if (inputs2.dryRun) await reportDryRun(await planCopyOnly(inputs2, ports));
+    else {
+      const copied = copyImage(inputs2, ports);
+      preloadReport("copy");
+      await reportCopy(await copied, performance.now() - began);
+    }
+  } finally {
+    removeDir(dir);
+  }
+};
+await job.run(() => withTelemetry(job, { action: "copy", record }, copy));

@@ -1,44 +1,4085 @@
-import{createRequire as e}from"module";import*as t from"./http-client.mjs";var r,n,i,s,a,o,l,u,c={6058:(e,t,r)=>{r.d(t,{Pl:()=>writeSecrets,b2:()=>settingsEnv,cu:()=>removeSecrets,zi:()=>cacheServiceEnv});var n=r(3024),i=r(379),s=r(4312),a=r(2601),o=r(999),l=r(2243);function writeSecrets(e,t){for(let[r,i]of((0,n.mkdirSync)(e.secrets,{mode:448}),t.entries()))"value"===i.kind&&(0,l.pb)(e.secret(r),i.value)}function removeSecrets(e){(0,l.M1)(e.secrets)}function cacheServiceEnv(){return pick((0,i.oY)(["gha"]))}function pick(e){return Object.fromEntries(e.flatMap(e=>void 0===process.env[e]?[]:[[e,process.env[e]]]))}function settingsEnv({secrets:e,load:t,cacheFrom:r,cacheTo:n},l){let u=[...[...r,...n].map(e=>(0,s.fn)(e)??[]),..."spec"===l.kind?[l.attributes]:[]];return{...pick(e.flatMap(e=>"env"===e.kind?[e.name]:[])),...pick((0,i.oY)(u.map(a.Q))),...t&&{DOCKER_HOST:`unix://${(0,o.T)()}`}}}},1523:(e,t,r)=>{r.d(t,{cz:()=>annotateWarnings,fz:()=>annotate,jP:()=>withoutRepeats});var n=r(6760);function annotateWarnings(e,t,r){return e.flatMap(({target:e,...n})=>{let i=t.find(t=>t.id===e)??t[0];return i?[annotate(n,i.variant,r)]:[]})}function annotate({rule:e,message:t,url:r,line:i},{file:s,context:a},o){let l=s??(0,n.join)(a,"Dockerfile"),u=l.startsWith(`${o}/`),c=u||void 0===i?t:`line ${i}: ${t}`,d={...void 0!==i&&{line:i},file:l.slice(o.length+1)};return{title:e,message:""===r?c:`${c}
-More: ${r}`,...u&&d}}function withoutRepeats(e){return[...new Map(e.map(e=>[JSON.stringify(e),e])).values()]}},3913:(e,t,r)=>{r.d(t,{Am:()=>findVersion,BP:()=>d,TV:()=>isExecutable,Z3:()=>checkBuildx,ZU:()=>runEnv,ah:()=>findBuildx,os:()=>c});var n=r(3024),i=r(6760),s=r(7268),a=r(2243),o=r(4506),l=r(4230),u=r(3179);let c="0.19.0",d="0.38.2",f=`Write \`version: v${d}\`, which downloads it, or install it in the job image (Debian and Ubuntu: \`docker-buildx\`; Docker: \`docker-buildx-plugin\`).`,h=`Write \`version: v${d}\`, which downloads that version, or install a newer \`docker-buildx-plugin\` from Docker’s packages.`,p=`Make it executable (\`chmod +x\`), or write \`version: v${d}\`, which downloads buildx.`,m=`Run it with the argument \`version\` on this runner: it does not answer there, or it is for another machine. \`version: v${d}\` downloads buildx.`;async function findBuildx(){let{found:e,tooOld:t,notExecutable:r,unusable:n}=await searchBuildx("");if(e)return e;if(void 0!==t)throw nodeError(`buildx ${t} is too old: ${c} or newer is needed`,h);if(void 0!==r)throw nodeError(`The buildx of this runner is not executable: ${r}`,p);if(void 0!==n)throw nodeError(`The buildx of this runner prints no version: ${n}`,m);throw nodeError("This runner has no buildx",f)}async function findVersion(e,t){return(await searchBuildx(e,t)).found}async function checkBuildx(e,t){let r=await queryVersion(e);if(r===t)return{command:e,version:t};if(void 0===r)throw nodeError(`buildx ${t} cannot be executed: ${e}`,"Check that its directory is not mounted with `noexec`, or install this version on the runner.");throw nodeError(`buildx has version ${r} instead of ${t}: ${e}`,"Delete this file and run the job again. A digest in `version` must be that of this version.")}function nodeError(e,t){return new s.yo({code:"runner",message:e,hint:t})}async function searchBuildx(e,t){let r=buildxPaths().filter(isFile),n=r.find(e=>!isExecutable(e)),[i,s]=[];for(let n of r.filter(isExecutable)){if(void 0!==t&&await (0,a.hd)(n)!==t)continue;let r=await queryVersion(n);if(void 0===r&&(s??=n),void 0!==r&&(""===e||r===e)){if(!(0,l.t)(r,c))return{found:{command:n,version:r}};i??=`${r} (${n})`}}return{tooOld:i,notExecutable:n,unusable:s}}function buildxPaths(){let{PATH:e=""}=process.env,t=[(0,i.join)((0,u.kG)(),"cli-plugins"),...["/usr/local/lib","/usr/local/libexec","/usr/lib","/usr/libexec"].map(e=>`${e}/docker/cli-plugins`)],r=e.split(i.delimiter).filter(e=>""!==e);return[...r.map(e=>(0,i.join)(e,"buildx")),...[...t,...r].map(e=>(0,i.join)(e,"docker-buildx"))]}function isFile(e){return(0,n.statSync)(e,{throwIfNoEntry:!1})?.isFile()===!0}function isExecutable(e){try{return(0,n.accessSync)(e,n.constants.X_OK),!0}catch{return!1}}async function queryVersion(e){try{let{code:t,stdout:r}=await (0,o.wc)(e,["version"],{env:buildxEnv({}),deadline:6e4});return 0===t?/\bv?(\d+\.\d+\.\d+\S*)/.exec(r)?.[1]:void 0}catch{return}}function runEnv(e,t={}){return buildxEnv({...e.env,...t})}let g=new Set(["BUILDX_BUILDER","BUILDKIT_HOST","DOCKER_CONTEXT","DOCKER_HOST","DOCKER_TLS","DOCKER_TLS_VERIFY","DOCKER_CERT_PATH","DOCKER_CUSTOM_HEADERS","DOCKER_AUTH_CONFIG"]);function isTelemetry(e){return e.startsWith("OTEL_")}function isForBake(e){return e.startsWith("BUILDX_BAKE_")}function buildxEnv(e){return{...Object.fromEntries(Object.entries((0,o.C2)()).filter(([e])=>!g.has(e)&&!isTelemetry(e)&&!isForBake(e))),BUILDX_METADATA_PROVENANCE:"disabled",BUILDX_BAKE_ENTITLEMENTS_FS:"true",...e}}},865:(e,t,r)=>{r.d(t,{FB:()=>findTarget,YA:()=>oldestBuildx,Z4:()=>testTargets,b3:()=>testIds,lA:()=>watchTests,oj:()=>progressTargets,y$:()=>exportArgs});var n=r(7598),i=r(9804),s=r(432),a=r(3786),o=r(3913),l=r(2743);let u={output:["type=cacheonly"],attest:["type=provenance,disabled=true"]},c=["extra-hosts","network","shm-size","ulimits"];function testIds(e){return{command:`${e}--test`,stage:`${e}--stage`}}function testTargets({id:e,variant:t,platform:r},n,i){let{command:s,stage:a}=t.tests??{},o=testIds(e);return{...s&&{[o.command]:{context:".",contexts:{image:`target:${e}`},"dockerfile-inline":renderDockerfile(s),platforms:[r],args:{BUILDKIT_SANDBOX_HOSTNAME:`test-${shortHash(`${i} ${e}`)}`},"no-cache":!0,...Object.fromEntries(Object.entries(n).filter(([e])=>c.includes(e))),...u}},...void 0!==a&&{[o.stage]:{...n,target:a,annotations:[],"cache-to":[],...u}}}}function renderDockerfile(e){return`FROM scratch AS unused
-FROM image AS ${l.N}
-RUN ${(0,i.CB)(e)}
-`}function shortHash(e){return(0,n.createHash)("sha256").update(e).digest("hex").slice(0,12)}function progressTargets(e){return e.flatMap(e=>{let{command:t,stage:r}=e.variant.tests??{},[n,i]=[(0,a.Op)(e),testIds(e.id)];return[{id:e.id,label:n},...t?[{id:i.command,label:n,command:describeCommand(t)}]:[],...void 0===r?[]:[{id:i.stage,label:n}]]})}function describeCommand(e){if("/bin/sh"!==e[0]||"-ec"!==e[1])return e.join(" ");let t=(e[2]??"").split("\n").filter(e=>""!==e.trim()),r=(0,s.TM)(t[0]??"");return t.length>1?`script of ${t.length} lines: ${r} …`:r}function exportArgs(e){return e.some(({variant:e})=>e.tests)?["--jobs=defer-output"]:[]}function findTarget(e,t){return e.find(e=>e.id===t||isTestOf(e,t))}function isTestOf(e,t){let{command:r,stage:n}=testIds(e.id);return t===r||t===n}function watchTests(e,t,r){let n=e.filter(({variant:e})=>e.tests),i=setInterval(()=>{let e=n.length>0?findTimeout(n,t.running(performance.now())):void 0;e&&(clearInterval(i),r(e))},500);return()=>clearInterval(i)}function findTimeout(e,t){for(let{name:r,targets:n,runningFor:i,output:s}of t){let t=(0,l.Vf)(r)&&!(0,l.L$)(r)?e.find(e=>n.length>0&&n.every(t=>isTestOf(e,t))):void 0,a=t?.variant.tests?.timeout??1/0;if(t&&i>=a)return{target:t,limit:a,output:s}}}function oldestBuildx(e){return e.some(({tests:e})=>e)?"0.38.0":o.os}},7844:(e,t,r)=>{r.d(t,{VX:()=>restoreFile});var n=r(3024),i=r(6760),s=r(7268),a=r(4506);r(2243);var o=r(6058);async function restoreFile(e,t,r){let s=(0,i.join)(t,"buildx");return await runCacheService("restore",e,t,r)&&(0,n.lstatSync)(s,{throwIfNoEntry:!1})?.isFile()===!0?s:void 0}async function runCacheService(e,t,r,l){try{let s=(0,i.join)(r,"archives");if((0,n.mkdirSync)(s,{recursive:!0,mode:448}),!(await (0,a.wc)("tar",["--version"],{env:(0,a.DW)()})).stdout.includes("GNU tar"))return!1;let u={...(0,a.C2)(),...(0,o.zi)(),GITHUB_WORKSPACE:r,RUNNER_TEMP:s,..."restore"===e&&{TAR_OPTIONS:"--exclude=*/* --exclude=.. --exclude=."}},c=[(0,a.s3)("cache-service"),`${r}/`,e,t],{code:d,stdout:f,stderr:h}=await (0,a.m0)(process.execPath,c,{env:u,cwd:r,deadline:9e4});return l.debug(`The cache service program exited with code ${d} (${e} buildx)
-${withoutMasked(f+h)}`),0===d}catch(t){return l.debug(`The cache service program failed (${e} buildx): ${(0,s.gJ)(t)}`),!1}}function withoutMasked(e){let t=/^::add-mask::(.*)\n?/gm;return[...e.matchAll(t)].map(([,e=""])=>e.replaceAll("%0D","\r").replaceAll("%0A","\n").replaceAll("%25","%")).filter(e=>""!==e.trim()).reduce((e,t)=>e.replaceAll(t,"***"),e.replace(t,""))}},7800:(e,t,r)=>{r.d(t,{AA:()=>measureTarget,Nl:()=>isClientWork,p:()=>isBoot,rw:()=>i});var n=r(2743);let i=["boot","context","cacheImport","build","export","push","cacheExport"],s={context:/^transferring /,pulled:/^sha256:[0-9a-f]{64}$/,pushed:/^pushing layer/},a=[["boot",e=>e.includes("booting buildkit")],["cacheImport",e=>e.includes("importing cache")],["cacheExport",n.pN],["export",e=>e.startsWith("exporting ")],["build",e=>(0,n.Vf)(e)||e.startsWith("[internal] load metadata")],["context",e=>/^\[(?:internal|context [^\]]*)\] load (?!local bake)/.test(e)]];function isBoot(e){return"boot"===findPhase(e)}function isClientWork(e){return isBoot(e)||e.includes("load local bake definitions")}function findPhase(e){return a.find(([,t])=>t(e))?.[0]}function measureTarget(e,t){let r=e.filter(({vertex:e})=>!isClientWork(e.name));return{whole:intervalOf(r.map(({vertex:e})=>e),t),phases:measurePhases(e,t),steps:(0,n.jg)(r.map(({vertex:e})=>e)),stepTimes:measureSteps(r),bytes:measureBytes(r),cachesFound:findCaches(r)}}function measurePhases(e,t){let r=a.map(([r])=>{let n=e.filter(({vertex:e})=>findPhase(e.name)===r).map(({vertex:e})=>e);return[r,intervalOf(n,"boot"===r?0:t)]}),n=e.flatMap(({parts:e})=>e.filter(({id:e})=>e.startsWith("pushing ")));return Object.fromEntries([...r,["push",intervalOf(n,t)]].filter(([,e])=>e))}function intervalOf(e,t){let r=e.flatMap(e=>e.started??[]);if(0===r.length)return;let i=Math.min(...r)+t;return{start:i,end:i+(0,n.vk)(e)}}function measureSteps(e){let t=new Map;for(let{vertex:r,took:i}of e.filter(({vertex:e})=>(0,n.Vf)(e.name)&&void 0!==e.started).sort((e,t)=>(e.vertex.started??0)-(t.vertex.started??0))){let{name:e,started:s=0,completed:a=s}=r,o=t.get(e);t.set(e,{name:e,took:Math.max(o?.took??0,(0,n.L$)(e)?i:a-s),cached:!(0,n.gb)(r)&&(o?.cached??!0)})}return[...t.values()]}function findCaches(e){let t=e.map(({vertex:e})=>e).filter(({name:e})=>"cacheImport"===findPhase(e));if(0!==t.length)return t.filter(({error:e})=>""===e).map(({name:e})=>e.replace(/^.* from /,""))}function measureBytes(e){let t=e.flatMap(e=>e.parts),sum=e=>{let r=t.filter(({id:t})=>e.test(t)).map(({current:e})=>e).reduce((e,t)=>e+t,0);return r>0?r:void 0},{context:r,pulled:n,pushed:i}=s;return{context:sum(r),pulled:sum(n),pushed:sum(i)}}},2743:(e,t,r)=>{r.d(t,{D:()=>formatEnd,FZ:()=>isCancel,L$:()=>isFrom,N:()=>a,OM:()=>nameVertex,VN:()=>stepPrefix,Vf:()=>isStep,dK:()=>isOptional,gb:()=>hasRun,jg:()=>countSteps,pN:()=>isCacheExport,u3:()=>formatStart,vk:()=>elapsed});var n=r(432);let i=/^\[(?:test|(?:.* )?\d+\/\d+)\] /,s=/exporting (?:cache to|to GitHub Actions Cache|inline cache)/;function isStep(e){return i.test(e)}function isFrom(e){return/^\[[^\]]*\] FROM /.test(e)}function stepPrefix(e){return/^\[.*?\]/.exec(e)?.[0]??""}function isCacheExport(e){return s.test(e)}function isOptional(e){return e.includes("importing cache")||isCacheExport(e)}function isCancel(e){return/context canceled|CANCELED|exit code: 4294967295/i.test(e)}function hasRun({started:e,cached:t}){return void 0!==e&&!t}function splitName(e,t){let[,r="",n,i=""]=/^\[(\S+?)(?: (.*?))?\] ?(.*)$/s.exec(e)??[];if(t.includes(r))return{target:r,name:void 0===n?i:`[${n}] ${i}`};let[s]=t;return 1===t.length&&void 0!==s?{target:s,name:e}:{name:e}}let a="test-of-image",o=RegExp(`^\\[${a} \\d+/\\d+\\] (ONBUILD )?`);function nameVertex({name:e,error:t},r){let n=splitName(e,r.map(({id:e})=>e)),i=r.find(({id:e})=>e===n.target)?.command;if(void 0===i)return{...n,isTest:!1};let[s,a]=o.exec(n.name)??[];return void 0===s?""===t?void 0:{...n,isTest:!1}:void 0===a?{...n,name:`[test] ${i}`,isTest:!0}:{...n,isTest:!1}}function formatStart(e){return isStep(e.name)&&hasRun(e)?(0,n.TM)(e.name):void 0}function formatEnd({name:e,error:t,cached:r,started:i,completed:s=0}){let a=Math.max(s-(i??s),0);return""!==t?formatFailure(e,t):isStep(e)&&r?`${(0,n.TM)(e)} CACHED`:isFrom(e)&&a<1e3?void 0:isStep(e)?`${stepPrefix(e)} done ${(0,n.a3)(a)}`:a>=1e3?`${(0,n.TM)(e)} ${(0,n.a3)(a)}`:void 0}function formatFailure(e,t){let r=isStep(e)?stepPrefix(e):(0,n.TM)(e),i=isCancel(t)?"CANCELLED":`FAILED: ${(0,n.TM)(t)}`;return isOptional(e)?void 0:`${r} ${i}`}function countSteps(e){let t=e.filter(({name:e})=>isStep(e)&&!isFrom(e)),r=new Set(t.map(({name:e})=>e)),n=new Set(t.filter(hasRun).map(({name:e})=>e));return{total:r.size,cached:r.size-n.size}}function elapsed(e){let t=e.flatMap(e=>e.started??[]),r=e.flatMap(e=>e.completed??[]);return 0===t.length||0===r.length?0:Math.max(0,Math.max(...r)-Math.min(...t))}},5095:(e,t,r)=>{r.d(t,{Du:()=>createGithubRequest,E1:()=>GithubError,YR:()=>isVersionNotFound,bg:()=>createPlatformRequest,dB:()=>firstAllowed});var n=r(7268),i=r(1931),s=r(8453);let GithubError=class GithubError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="GithubError",this.status=e}};function isVersionNotFound(e){return(0,n.c4)(e)&&/version not found/i.test(e.message)}function createGithubRequest(e){return createRequest(async()=>{let[{Octokit:t},n]=await Promise.all([Promise.all([r.e(439),r.e(267)]).then(r.bind(r,1267)),loadPlugins()]);return new(t.plugin(...n))({...clientOptions(e),auth:e.token})})}function createPlatformRequest(e){return createRequest(async()=>{let[{getOctokit:t},n]=await Promise.all([Promise.all([r.e(752),r.e(439),r.e(722)]).then(r.bind(r,722)),loadPlugins()]);return t(e.token,clientOptions(e),...n)})}function firstAllowed(e){let t=0;return async(r,n)=>{let i=new GithubError(401,"there is no token for this server");for(let[s,a]of e.entries())if(!(s<t))try{let e=await a(r,n);return t=s,e}catch(e){if(!isDenied(e))throw e;i=s===t?e:i}throw i}}function isDenied(e){if(!(e instanceof GithubError)||/rate limit/i.test(e.message))return!1;let{status:t}=e;return 401===t||403===t||(0,n.c4)(e)&&!isVersionNotFound(e)}function createRequest(e){let t;return async(r,n)=>{t??=e();let{request:i}=await t;try{let{data:e,headers:t}=await i(r,{...n});return{data:e,link:t.link??""}}catch(e){throw toGithubError(e)}}}async function loadPlugins(){let[{retry:e},{throttling:t}]=await Promise.all([Promise.all([r.e(251),r.e(735)]).then(r.bind(r,9735)),Promise.all([r.e(251),r.e(856)]).then(r.bind(r,6856))]);return[e,t]}function clientOptions({apiUrl:e,fetch:t,log:r,onWait:n,until:s}){let onRateLimit=(e,{method:t,url:r},i,a)=>(n(`GitHub limits the rate of requests: ${t} ${r} must wait for ${e} s`),a<5&&Date.now()+1e3*e<s),mute=()=>void 0;return{baseUrl:e,userAgent:"multiarch-build",log:{debug:mute,info:mute,warn:r,error:r},request:{fetch:withTimeouts((0,i.oJ)(t,0x1000000),s)},retry:{doNotRetry:[400,401,403,404,410,422,429,451]},throttle:{onRateLimit,onSecondaryRateLimit:onRateLimit}}}function withTimeouts(e,t){return(r,n)=>e(r,{...n,signal:AbortSignal.timeout(Math.max(1,Math.min(3e4,t-Date.now())))})}function toGithubError(e){if(!(e instanceof Error)||!("status"in e)||"number"!=typeof e.status||!("response"in e))return e;let t=(0,s.e1)((0,s.qY)((0,s.qY)(e.response).data).message);return new GithubError(e.status,t||e.message,e)}},6716:(e,t,r)=>{r.d(t,{Qn:()=>a,ff:()=>withRepositoryDetails,lR:()=>createEventDetails});var n=r(8453),i=r(9826),s=r(9795);let a=5e3;function createEventDetails(e,{repository:t},{signal:r,log:s}){let[a="",o=""]=t.split("/"),fetchData=async(t,n={})=>{try{return(await (0,i.zr)(r,e(t,{owner:a,repo:o,...n}))).data}catch(e){s(`The API does not answer ${t}: ${String(e)}`);return}};return{repository:()=>fetchData("GET /repos/{owner}/{repo}"),commitDate:async e=>{let t=(0,n.qY)(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}",{sha:e})),dateOf=e=>(0,n.e1)((0,n.qY)((0,n.qY)(e).committer).date),r=new Date(dateOf(t.commit)||dateOf(t));return Number.isNaN(r.getTime())?void 0:r}}}async function withRepositoryDetails(e,t,{repository:r}){return e.lacksRepository?{...(0,s.j)(t,void 0,await r()),now:e.now}:e}},9795:(e,t,r)=>{r.d(t,{_:()=>withCommitDate,j:()=>readEvent});var n=r(3024),i=r(8161),s=r(6760),a=r(7268),o=r(4506),l=r(2243),u=r(8453),c=r(6068),d=r(9229);function readEvent(e,t=()=>void 0,r){let variable=(t,r="")=>e[`GITHUB_${t}`]??e[`FORGEJO_${t}`]??e[`GITEA_${t}`]??r,n=withRepository(readPayload(variable("EVENT_PATH"),t),r),i=variable("SERVER_URL","https://github.com").replace(/\/+$/,""),a=variable("REPOSITORY"),[o,l,f]=[variable("EVENT_NAME"),variable("REF"),variable("SHA")],[h,p]=[variable("ACTOR"),"true"===variable("REF_PROTECTED")],m={name:o,ref:l,repository:a,payload:n,isProtected:p,actor:h},g=(0,d.jJ)(m);return{serverUrl:i,apiUrl:variable("API_URL",(0,c.zq)(i)),repository:a,runId:variable("RUN_ID","0"),runAttempt:Number(variable("RUN_ATTEMPT","1")),name:o,ref:l,trust:(0,d.d5)(m),...g&&{readOnlyTrigger:g},sha:f,actor:h,workspace:(0,s.resolve)(variable("WORKSPACE",process.cwd())),now:new Date,...n&&!(0,u.u4)(n.repository)&&{lacksRepository:!0},...n?.is_dirty===!0&&{isDirty:!0},...parseCommitDate(n??{},f),...parsePullRequest(n??{}),...parseRepository((0,u.qY)(n?.repository),{serverUrl:i,repository:a,name:o,ref:l})}}function withRepository(e,t){return e&&(0,u.u4)(t)&&!(0,u.u4)(e.repository)?{...e,repository:t}:e}function parseRepository(e,{serverUrl:t,repository:r,name:n,ref:i}){let s=(0,u.e1)(e.default_branch)||scheduledBranch(n,i),a=e.private;return{...""!==s&&{defaultBranch:s},..."boolean"==typeof a&&{isPrivate:a},...parseOwnerKind((0,u.qY)(e.owner)),repositoryMetadata:parseMetadata(e,t,r)}}function scheduledBranch(e,t){return"schedule"===e?t.replace(/^refs\/heads\//,""):""}function parsePullRequest(e){let t=(0,u.qY)(e.pull_request),r=e.number??t.number,n=(0,u.e1)((0,u.qY)(t.head).sha),i=(0,u.e1)(e.base_ref)||(0,u.e1)((0,u.qY)(t.base).ref);return{..."number"==typeof r&&{number:String(r)},...""!==n&&{headSha:n},...""!==i&&{baseRef:i}}}function parseOwnerKind({type:e}){return"Organization"===e?{ownerKind:"orgs"}:"User"===e?{ownerKind:"users"}:{}}function parseCommitDate(e,t){let r=[...(0,u.DD)(e.commits),e.head_commit].map(u.qY),n=new Date((0,u.e1)(r.find(({id:e})=>e===t&&""!==t)?.timestamp));return Number.isNaN(n.getTime())?{}:{commitDate:n}}function parseMetadata(e,t,r){let[n="",...i]=(0,u.DD)(e.licenses).map(u.e1);return{title:(0,u.e1)(e.name)||(r.split("/")[1]??""),description:(0,u.e1)(e.description),url:""===e.html_url?"":(0,u.e1)(e.html_url)||repositoryPage(t,r),license:(0,u.e1)((0,u.qY)(e.license).spdx_id)||(0===i.length?n:"")}}function repositoryPage(e,t){return""===t?"":`${e}/${t}`}function readPayload(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,u.u4)(t))return t;throw Error("not a JSON object")}catch(n){let r=""===e?"GITHUB_EVENT_PATH is not set":`GITHUB_EVENT_PATH is ${e}`;t(`Cannot read the event payload (${r}): ${(0,a.gJ)(n)}. ${f}`);return}}let f="The run has the trust level `fork`, the lowest.";async function withCommitDate(e,t=()=>Promise.resolve(void 0)){let{sha:r,headSha:n="",workspace:i}=e,dateOf=async e=>await readCommitDate(e,i)??await t(e),s=e.commitDate??(""===r?void 0:await dateOf(r)),a=""===n?void 0:await dateOf(n);return{...e,...s&&{commitDate:s},...a&&{headCommitDate:a}}}async function readCommitDate(e,t){let r=(0,s.join)(t,".git/objects");if(!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(e)||!(0,n.existsSync)(r))return;let i=createRepository(r,64===e.length?"sha256":"sha1");if(void 0===i)return;let a={PATH:(0,o.C2)().PATH,LC_ALL:"C",GIT_DIR:i,...h},{code:u,stdout:c}=await (0,o.wc)("git",["cat-file","commit",e],{env:a,deadline:5e3});(0,l.M1)(i);let[,d]=/^committer .* (\d+) [+-]\d{4}$/m.exec(0===u?c:"")??[];return void 0===d?void 0:new Date(1e3*Number(d))}let h={GIT_ALLOW_PROTOCOL:"none",GIT_CONFIG_GLOBAL:"/dev/null",GIT_CONFIG_NOSYSTEM:"1",GIT_NO_LAZY_FETCH:"1"};function createRepository(e,t){let r;try{return r=(0,n.mkdtempSync)((0,s.join)((0,i.tmpdir)(),"mab-git-")),(0,n.mkdirSync)((0,s.join)(r,"refs")),(0,n.mkdirSync)((0,s.join)(r,"objects/info"),{recursive:!0}),(0,l.pb)((0,s.join)(r,"HEAD"),"ref: refs/heads/none\n"),(0,l.pb)((0,s.join)(r,"config"),`[core]
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+import {
+  BuildErrors,
+  exit,
+  exportVariables,
+  getInput,
+  mainInputs,
+  reportDryRun,
+  reportFailure,
+  runnerLog,
+  saveState,
+  setSecret
+} from "./chunk-LFINWUCS.js";
+import {
+  createRunChecker
+} from "./chunk-TUGUBYS4.js";
+import {
+  CacheChoice,
+  PushAccessCheck,
+  RunHistory,
+  historyRef,
+  packagesChoices,
+  parseCache,
+  parseFlavor,
+  parseLogins,
+  planTargets,
+  requirePlatforms
+} from "./chunk-FSDSSWAO.js";
+import {
+  canAddWorkerKeys,
+  createNodePool,
+  mapRegistryFiles,
+  openNodes,
+  registrySections,
+  withWorkerKeys,
+  withoutRegistries
+} from "./chunk-D5GM7LHX.js";
+import {
+  formatBusyNodes,
+  formatNode,
+  nodeWarnings
+} from "./chunk-CEFZUYEY.js";
+import "./chunk-LZ7QRZHN.js";
+import {
+  withoutRepeats
+} from "./chunk-YFGHYTEP.js";
+import {
+  describeFork,
+  oldestBuildx,
+  parseImageTests,
+  withTestCommand
+} from "./chunk-6IPSQQEU.js";
+import {
+  defaultTags,
+  ephemeralTag,
+  isEphemeral,
+  longestTag,
+  sanitiseTag,
+  saveRegistryHosts
+} from "./chunk-SHLB34FS.js";
+import {
+  findStepLogin,
+  originOf
+} from "./chunk-F3ZAJK3G.js";
+import {
+  exportDest,
+  exportPart,
+  findLeavingLink,
+  gitToken,
+  isArchive,
+  isGitOverSsh,
+  isWithin,
+  leavingMessage,
+  parseBuildContexts,
+  parseContext,
+  parseDockerfile,
+  parseOutputs,
+  parseSecrets,
+  readLink,
+  specialMessage
+} from "./chunk-EXYBIVMV.js";
+import {
+  boolean,
+  checkedText,
+  choice,
+  list,
+  parseTable
+} from "./chunk-AVFF4BCJ.js";
+import "./chunk-TQ6DSXWL.js";
+import {
+  limitGarbage
+} from "./chunk-ELTQF4P4.js";
+import "./chunk-XBCUOX5T.js";
+import {
+  parsePep440,
+  parseSemver
+} from "./chunk-D567ZSHM.js";
+import {
+  createClientFactory
+} from "./chunk-AXXNWSZP.js";
+import {
+  checkBuildx,
+  findBuildx,
+  findVersion,
+  newest,
+  oldest,
+  runEnv
+} from "./chunk-MIV4FRHB.js";
+import {
+  isOlder
+} from "./chunk-XESH3RDN.js";
+import "./chunk-T7WRZO6S.js";
+import {
+  removeSecrets
+} from "./chunk-FPI7GYW3.js";
+import {
+  cacheSecrets,
+  parseCacheSpec,
+  parseCacheSpecs,
+  parseTyped,
+  typeOf
+} from "./chunk-VNEVTKJT.js";
+import {
+  cacheBackends,
+  cacheEnvSecrets,
+  cacheErrorPattern
+} from "./chunk-RHG4V4CF.js";
+import {
+  checkDriverOpts,
+  isTlsOption,
+  optionsFor,
+  parseBuildkitdFlags,
+  parseDriverOpts,
+  tlsNames
+} from "./chunk-7OOHAZ5Y.js";
+import {
+  fieldOf,
+  listField,
+  parseFields,
+  parseYamlKeys,
+  parseYamlList,
+  parseYamlMap
+} from "./chunk-NPIBALLJ.js";
+import {
+  matchesAny,
+  matchesWildcard
+} from "./chunk-MAX7S6BF.js";
+import {
+  Diagnostics,
+  failConflicts,
+  failEach,
+  failFor,
+  passes
+} from "./chunk-2Q7PHMGJ.js";
+import {
+  defaultApiUrl,
+  detectPlatform,
+  passesParentInputs
+} from "./chunk-BPKKR3LI.js";
+import {
+  allowManyListeners,
+  createGithubRequest,
+  createPlatformRequest,
+  createRunStatusFetcher
+} from "./chunk-LYOEXV3O.js";
+import {
+  createRawFetch
+} from "./chunk-GVT4YPUD.js";
+import {
+  RegistryError
+} from "./chunk-ZRQY36VE.js";
+import {
+  createFetch
+} from "./chunk-HGCOWDSS.js";
+import "./chunk-42KDH72K.js";
+import {
+  metadataVariables
+} from "./chunk-PGQWOXRA.js";
+import {
+  expand,
+  formatAnnotation,
+  formatLevel,
+  generateLabels,
+  isOnly,
+  normaliseEntries,
+  overlayAnnotations,
+  overlayLabels,
+  parseAnnotationEntries,
+  parseAnnotations,
+  parseLevels
+} from "./chunk-CDKPKZ2K.js";
+import {
+  formatEndpoint,
+  hidePassword,
+  parseEndpoint
+} from "./chunk-WV32ZRIZ.js";
+import {
+  RunDir,
+  driverOf,
+  endpointDriver,
+  sshTargetOf,
+  startSharedForwarder
+} from "./chunk-UOYFMUO5.js";
+import "./chunk-4Q4TJHB3.js";
+import {
+  EngineClient
+} from "./chunk-BFZ34EC6.js";
+import {
+  formatPemBlock,
+  pemBlock,
+  restoreLines,
+  restorePem
+} from "./chunk-5UZSLOQ6.js";
+import {
+  parsePlatform,
+  parsePlatforms
+} from "./chunk-X2DPYKDT.js";
+import {
+  contextHost
+} from "./chunk-TNTS25SW.js";
+import {
+  isTrue,
+  parseBoolean
+} from "./chunk-2GPHZVZO.js";
+import {
+  createDockerConfig,
+  credentialHelper,
+  dockerConfigDir,
+  dockerConfigFile,
+  dockerConfigKey,
+  loadJobDockerConfig,
+  storedCredentials
+} from "./chunk-P5CAASOL.js";
+import {
+  parseRecord,
+  parseRecordInput,
+  repeated,
+  splitLines,
+  splitList,
+  splitRecords,
+  unquote
+} from "./chunk-X2PRX2AZ.js";
+import {
+  getAttribute,
+  joinAttributes,
+  parseAttributes,
+  splitFields
+} from "./chunk-HJEJ2W3L.js";
+import {
+  canonicalHost
+} from "./chunk-3Q66ZB7X.js";
+import {
+  parseResourceName,
+  repositoryScope,
+  reservationVolume,
+  resourcePrefix,
+  runBuilderName
+} from "./chunk-YZUHKMNZ.js";
+import "./chunk-KES7WWPS.js";
+import {
+  exec,
+  execTool,
+  inheritedEnv,
+  minimalEnv,
+  withholdVariables
+} from "./chunk-H4PHTIQB.js";
+import {
+  readRegularFile,
+  removeDir,
+  setPrivateUmask,
+  specialKind,
+  tryList,
+  tryRead,
+  writePrivate
+} from "./chunk-CQLWHIIA.js";
+import {
+  wordingOf
+} from "./chunk-O72HTLTZ.js";
+import "./chunk-LCSQ3MRT.js";
+import {
+  logWait,
+  sleep,
+  withAbort,
+  withTimeout
+} from "./chunk-TWGDRSIL.js";
+import {
+  UserError,
+  errorMessage
+} from "./chunk-Q6VVJFLU.js";
+import "./chunk-3NAHNUTQ.js";
+import {
+  notesOn
+} from "./chunk-6ZBSUKW4.js";
+import {
+  measureTargets
+} from "./chunk-CROL5UUZ.js";
+import "./chunk-UBDCCMAS.js";
+import "./chunk-T2G74G6X.js";
+import "./chunk-MYU5ZK4W.js";
+import {
+  groupByNode,
+  inDraftOrder,
+  targetLabel,
+  targetLabels
+} from "./chunk-NS6XUNVE.js";
+import {
+  formatRepository,
+  formatTagReference,
+  isSameRepository,
+  isTag,
+  lowerCaseRepository,
+  parseRepository,
+  parseTagReference
+} from "./chunk-AXQRWRS4.js";
+import "./chunk-WWAFFPPM.js";
+import {
+  runsForCommandLine
+} from "./chunk-D5WJF5XN.js";
+import {
+  didYouMean,
+  shorten
+} from "./chunk-QJ7EZ3IZ.js";
+import "./chunk-LUPX4NBI.js";
+import {
+  asList,
+  asRecord,
+  asText,
+  isRecord,
+  tryParseJson
+} from "./chunk-JOI66O5Z.js";
+import "./chunk-5EFHKGRW.js";
+
+// src/forge/event.ts
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+// src/forge/trust.ts
+var rules = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => "trusted",
+  release: () => "trusted",
+  merge_group: () => "pr",
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun
+};
+function classifyTrust(context) {
+  const { name, payload } = context;
+  const rule = Object.hasOwn(rules, name) ? rules[name] : void 0;
+  if (!payload || !rule) return "fork";
+  return [payload, asRecord(payload["client_payload"])].filter((described) => isRecord(described["pull_request"])).map((described) => trustOfPullRequest({ ...context, payload: described })).reduce(lowest, rule({ ...context, payload }));
+}
+var levels = ["fork", "pr", "trusted"];
+function lowest(a, b) {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b;
+}
+function trustOfRef({ ref, isProtected, payload }) {
+  if (ref.startsWith("refs/tags/")) return "trusted";
+  if (!ref.startsWith("refs/heads/")) return "fork";
+  if (ref.startsWith("refs/heads/gh-readonly-queue/")) return "pr";
+  return isProtected || isDefaultBranch(ref.slice("refs/heads/".length), payload) ? "trusted" : "pr";
+}
+function trustOfPullRequest({ repository, payload }) {
+  const request = asRecord(payload["pull_request"]);
+  const head = asRecord(request["head"]);
+  const isAgit = request["flow"] === 1 || head["label"] === "" || isAgitRef(head["ref"]);
+  return !isAgit && isRepository(head["repo"], repository) ? "pr" : "fork";
+}
+function isAgitRef(ref) {
+  return asText(ref).startsWith("refs/pull/");
+}
+var proposalOnly = ["pull_request", "pull_request_review", "pull_request_review_comment"];
+var dependabotOnly = [...proposalOnly, "push", "create"];
+function readOnlyTrigger(context) {
+  const { name, actor } = context;
+  if (proposalOnly.includes(name) && classifyTrust(context) === "fork") return "fork";
+  return dependabotOnly.includes(name) && actor === "dependabot[bot]" ? "Dependabot" : void 0;
+}
+var branchEvents = /* @__PURE__ */ new Set(["push", "create", "workflow_dispatch", "schedule", "release"]);
+var proposalEvents = /* @__PURE__ */ new Set(["pull_request", "merge_group"]);
+function trustOfTriggeringRun({ repository, payload }) {
+  const run = asRecord(payload["workflow_run"]);
+  const event = asText(run["event"]);
+  if (!isRepository(run["head_repository"], repository) || isAgitRef(run["head_branch"])) return "fork";
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run["head_branch"]), payload) ? "trusted" : "pr";
+  return proposalEvents.has(event) ? "pr" : "fork";
+}
+function isDefaultBranch(branch, payload) {
+  return branch !== "" && branch === asRecord(payload["repository"])["default_branch"];
+}
+function isRepository(value, repository) {
+  const name = asText(asRecord(value)["full_name"]);
+  return name !== "" && name.toLowerCase() === repository.toLowerCase();
+}
+
+// src/forge/event.ts
+function readEvent(env, warn = () => void 0, repositoryDetails) {
+  const variable2 = (name2, byDefault = "") => env[`GITHUB_${name2}`] ?? env[`FORGEJO_${name2}`] ?? env[`GITEA_${name2}`] ?? byDefault;
+  const payload = withRepository(readPayload(variable2("EVENT_PATH"), warn), repositoryDetails);
+  const serverUrl = variable2("SERVER_URL", "https://github.com").replace(/\/+$/, "");
+  const repository = variable2("REPOSITORY");
+  const [name, ref, sha] = [variable2("EVENT_NAME"), variable2("REF"), variable2("SHA")];
+  const [actor, isProtected] = [variable2("ACTOR"), variable2("REF_PROTECTED") === "true"];
+  const trigger = { name, ref, repository, payload, isProtected, actor };
+  const readOnly = readOnlyTrigger(trigger);
+  return {
+    serverUrl,
+    apiUrl: variable2("API_URL", defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable2("RUN_ID", "0"),
+    runAttempt: Number(variable2("RUN_ATTEMPT", "1")),
+    name,
+    ref,
+    trust: classifyTrust(trigger),
+    ...readOnly && { readOnlyTrigger: readOnly },
+    sha,
+    actor,
+    workspace: resolve(variable2("WORKSPACE", process.cwd())),
+    now: /* @__PURE__ */ new Date(),
+    ...payload && !isRecord(payload["repository"]) && { lacksRepository: true },
+    ...payload?.["is_dirty"] === true && { isDirty: true },
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository2(asRecord(payload?.["repository"]), { serverUrl, repository, name, ref })
+  };
+}
+function withRepository(payload, repository) {
+  return payload && isRecord(repository) && !isRecord(payload["repository"]) ? { ...payload, repository } : payload;
+}
+function parseRepository2(details, { serverUrl, repository, name, ref }) {
+  const defaultBranch = asText(details["default_branch"]) || scheduledBranch(name, ref);
+  const isPrivate = details["private"];
+  return {
+    ...defaultBranch !== "" && { defaultBranch },
+    ...typeof isPrivate === "boolean" && { isPrivate },
+    ...parseOwnerKind(asRecord(details["owner"])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository)
+  };
+}
+function scheduledBranch(name, ref) {
+  return name === "schedule" ? ref.replace(/^refs\/heads\//, "") : "";
+}
+function parsePullRequest(payload) {
+  const request = asRecord(payload["pull_request"]);
+  const number = payload["number"] ?? request["number"];
+  const headSha = asText(asRecord(request["head"])["sha"]);
+  const baseRef = asText(payload["base_ref"]) || asText(asRecord(request["base"])["ref"]);
+  return {
+    ...typeof number === "number" && { number: String(number) },
+    ...headSha !== "" && { headSha },
+    ...baseRef !== "" && { baseRef }
+  };
+}
+function parseOwnerKind({ type }) {
+  if (type === "Organization") return { ownerKind: "orgs" };
+  return type === "User" ? { ownerKind: "users" } : {};
+}
+function parseCommitDate(payload, sha) {
+  const commits = [...asList(payload["commits"]), payload["head_commit"]].map(asRecord);
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== "")?.["timestamp"]));
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date };
+}
+function parseMetadata(details, serverUrl, fullName) {
+  const [license = "", ...others] = asList(details["licenses"]).map(asText);
+  return {
+    title: asText(details["name"]) || (fullName.split("/")[1] ?? ""),
+    description: asText(details["description"]),
+    // Empty for a repository without a page, which only the command line has.
+    url: details["html_url"] === "" ? "" : asText(details["html_url"]) || repositoryPage(serverUrl, fullName),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details["license"])["spdx_id"]) || (others.length === 0 ? license : "")
+  };
+}
+function repositoryPage(serverUrl, fullName) {
+  return fullName === "" ? "" : `${serverUrl}/${fullName}`;
+}
+function readPayload(path, warn) {
+  try {
+    const payload = JSON.parse(readFileSync(path, "utf8"));
+    if (isRecord(payload)) return payload;
+    throw new Error("not a JSON object");
+  } catch (error) {
+    const file = path === "" ? "GITHUB_EVENT_PATH is not set" : `GITHUB_EVENT_PATH is ${path}`;
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error)}. ${leastTrusted}`);
+    return void 0;
+  }
+}
+var leastTrusted = "The run has the trust level `fork`, the lowest.";
+var gitTimeout = 5e3;
+async function withCommitDate(event, fetchDate = () => Promise.resolve(void 0)) {
+  const { sha, headSha = "", workspace } = event;
+  const dateOf = async (commit) => await readCommitDate(commit, workspace) ?? await fetchDate(commit);
+  const commitDate = event.commitDate ?? (sha === "" ? void 0 : await dateOf(sha));
+  const headCommitDate = headSha === "" ? void 0 : await dateOf(headSha);
+  return { ...event, ...commitDate && { commitDate }, ...headCommitDate && { headCommitDate } };
+}
+async function readCommitDate(sha, workspace) {
+  const objects = join(workspace, ".git/objects");
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha) || !existsSync(objects)) return void 0;
+  const gitDir = createRepository(objects, sha.length === 64 ? "sha256" : "sha1");
+  if (gitDir === void 0) return void 0;
+  const env = { PATH: inheritedEnv()["PATH"], LC_ALL: "C", GIT_DIR: gitDir, ...isolatedGit };
+  const { code, stdout } = await execTool("git", ["cat-file", "commit", sha], { env, deadline: gitTimeout });
+  removeDir(gitDir);
+  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(code === 0 ? stdout : "") ?? [];
+  return seconds === void 0 ? void 0 : new Date(Number(seconds) * 1e3);
+}
+var isolatedGit = {
+  GIT_ALLOW_PROTOCOL: "none",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_NO_LAZY_FETCH: "1"
+};
+function createRepository(objects, format) {
+  let dir;
+  try {
+    dir = mkdtempSync(join(tmpdir(), "mab-git-"));
+    mkdirSync(join(dir, "refs"));
+    mkdirSync(join(dir, "objects/info"), { recursive: true });
+    writePrivate(join(dir, "HEAD"), "ref: refs/heads/none\n");
+    writePrivate(join(dir, "config"), `[core]
 repositoryformatversion = 1
 [extensions]
-objectFormat = ${t}
-`),(0,l.pb)((0,s.join)(r,"objects/info/alternates"),`${e}
-`),r}catch{void 0!==r&&(0,l.M1)(r);return}}},6068:(e,t,r)=>{function detectPlatform({serverUrl:e,apiUrl:t}){return"https://github.com"===e?"github.com":/\/api\/v1\/*$/.test(t)?"forgejo":/\/api\/v3\/*$/.test(t)?"enterprise-server":/^https:\/\/[^/]+\.ghe\.com$/.test(e)?"ghe.com":"unknown"}function defaultApiUrl(e){return"https://github.com"===e?"https://api.github.com":`${e}/api/v3`}function acceptsJobToken({serverUrl:e,apiUrl:t},r){let originOf=e=>URL.canParse(e)?new URL(e).origin:void 0,n=originOf(r);return void 0!==n&&[e,t].map(originOf).includes(n)}function isForgejoRunner(e){return"true"===e.FORGEJO_ACTIONS||"true"===e.GITEA_ACTIONS}function passesParentInputs(e){return isForgejoRunner(e)||"true"===e.ACT}r.d(t,{Cr:()=>acceptsJobToken,du:()=>isForgejoRunner,li:()=>detectPlatform,n5:()=>passesParentInputs,zq:()=>defaultApiUrl})},1793:(e,t,r)=>{r.d(t,{XC:()=>createRunStatusFetcher,_G:()=>parseRunId});var n=r(7268),i=r(8453),s=r(5095);function createRunStatusFetcher(e,t){let[r="",i=""]=t.split("/");return async t=>{try{return parseRun((await e("GET /repos/{owner}/{repo}/actions/runs/{id}",{owner:r,repo:i,id:t})).data)}catch(e){if((0,n.c4)(e))return"unknown";if(isDenied(e))return 401===e.status?"rejected":"denied";throw e}}}function isDenied(e){return e instanceof s.E1&&(401===e.status||403===e.status)&&!/rate limit/i.test(e.message)}let a=["completed","success","failure","cancelled","skipped"],o=["created_at","started_at","created"],l=["updated_at","completed_at","updated"];function parseRun(e){let t=(0,i.qY)(e),timeOf=e=>Date.parse(e.map(e=>(0,i.e1)(t[e])).find(e=>""!==e)??""),[r,n]=[timeOf(o),timeOf(l)],s=a.includes((0,i.e1)(t.status))&&!Number.isNaN(n);return{completed:s,endedAt:s?n:1/0,createdAt:Number.isNaN(r)?1/0:r}}function parseRunId(e){return/^pr-(\d+)(?:-|$)/.exec(e)?.[1]??/^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(e)?.[1]}},9229:(e,t,r)=>{r.d(t,{$k:()=>lowest,d5:()=>classifyTrust,jJ:()=>readOnlyTrigger});var n=r(8453);let i={push:trustOfRef,create:trustOfRef,workflow_dispatch:trustOfRef,repository_dispatch:trustOfRef,schedule:()=>"trusted",release:()=>"trusted",merge_group:()=>"pr",pull_request:trustOfPullRequest,pull_request_target:trustOfPullRequest,pull_request_review:trustOfPullRequest,pull_request_review_comment:trustOfPullRequest,workflow_run:trustOfTriggeringRun};function classifyTrust(e){let{name:t,payload:r}=e,s=Object.hasOwn(i,t)?i[t]:void 0;return r&&s?[r,(0,n.qY)(r.client_payload)].filter(e=>(0,n.u4)(e.pull_request)).map(t=>trustOfPullRequest({...e,payload:t})).reduce(lowest,s({...e,payload:r})):"fork"}let s=["fork","pr","trusted"];function lowest(e,t){return s.indexOf(e)<s.indexOf(t)?e:t}function trustOfRef({ref:e,isProtected:t,payload:r}){return e.startsWith("refs/tags/")?"trusted":e.startsWith("refs/heads/")?e.startsWith("refs/heads/gh-readonly-queue/")?"pr":t||isDefaultBranch(e.slice(11),r)?"trusted":"pr":"fork"}function trustOfPullRequest({repository:e,payload:t}){let r=(0,n.qY)(t.pull_request),i=(0,n.qY)(r.head);return!(1===r.flow||""===i.label||isAgitRef(i.ref))&&isRepository(i.repo,e)?"pr":"fork"}function isAgitRef(e){return(0,n.e1)(e).startsWith("refs/pull/")}let a=["pull_request","pull_request_review","pull_request_review_comment"],o=[...a,"push","create"];function readOnlyTrigger(e){let{name:t,actor:r}=e;return a.includes(t)&&"fork"===classifyTrust(e)?"fork":o.includes(t)&&"dependabot[bot]"===r?"Dependabot":void 0}let l=new Set(["push","create","workflow_dispatch","schedule","release"]),u=new Set(["pull_request","merge_group"]);function trustOfTriggeringRun({repository:e,payload:t}){let r=(0,n.qY)(t.workflow_run),i=(0,n.e1)(r.event);return!isRepository(r.head_repository,e)||isAgitRef(r.head_branch)?"fork":l.has(i)?isDefaultBranch((0,n.e1)(r.head_branch),t)?"trusted":"pr":u.has(i)?"pr":"fork"}function isDefaultBranch(e,t){return""!==e&&e===(0,n.qY)(t.repository).default_branch}function isRepository(e,t){let r=(0,n.e1)((0,n.qY)(e).full_name);return""!==r&&r.toLowerCase()===t.toLowerCase()}},9711:(e,t,r)=>{r.d(t,{O:()=>wordingOf});var n=r(8561);let i="`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",s={pathNotFound:{ci:"; does a step with `actions/checkout` run before this one?",commandLine:""},noDockerfile:{ci:"Check `file` and `context`; a step with `actions/checkout` must run before this one.",commandLine:"Check the directory of the build context, and `--file`."},afterwards:{ci:"The post step deletes",commandLine:"When the command ends, it deletes"},runDirectory:{ci:"on this runner the run's private directory, with agent, connections and logins",commandLine:"on this machine the private directory of the command, with connections and logins"},cancelled:{ci:"Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",commandLine:"Stopped by a signal, as of Ctrl-C"},cancelledHint:{ci:"The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",commandLine:"What this run created is removed now. Run the command again to build."},unknownHost:{ci:`has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${i} on the node itself; then store the lines in a variable and pass it here`,commandLine:`has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${i} on the node itself`}};function wordingOf(e,t={}){return s[e][(0,n.N)()?"commandLine":"ci"].replace(/\{(\w+)\}/g,(e,r)=>t[r]??e)}},4578:(e,t,r)=>{r.d(t,{SQ:()=>i,jX:()=>createRunChecker,zT:()=>n});let n=12096e5,i=6e5;function classifyRunRef(e,t){return e.scope!==t.scope?e.age>5184e5?"finished":"running":e.runId!==t.runId?"unknown":t.attemptsEnd&&e.runAttempt<t.runAttempt?"finished":"running"}function hasEnded(e,t,r){return"string"==typeof e?t>5184e5:e.completed?r-e.endedAt>6e5:Math.min(t,r-e.createdAt)>5184e5}function createRunChecker(e,t,r=Date.now){let n=new Map;return{isFinished:async i=>{let s=classifyRunRef(i,e);return"unknown"===s?hasEnded(await (e=>{let r=n.get(e);if(r||n.size>=30)return r??Promise.resolve("unknown");let i=t(e).catch(()=>"unknown");return n.set(e,i),i})(i.runId),i.age,r()):"finished"===s}}}},379:(e,t,r)=>{r.d(t,{oY:()=>buildxVariables,_e:()=>o,L1:()=>cacheEnvSecrets,$J:()=>cacheErrorPattern,gZ:()=>secretAttributes});var n=r(6760),i=r(1715),s=r(6068),a=r(3344);function serviceVersion(e,t){let given=(r,n)=>(0,i.D$)(e,r)??t[n]??"",r=(0,i.D$)(e,"version"),n=t.ACTIONS_RESULTS_URL??"",s=(0,a.Hn)(t.ACTIONS_CACHE_SERVICE_V2)||n.includes("results-receiver.actions.githubusercontent.com"),o=(0,i.D$)(e,"url_v2")??(s?n:"");if(""!==given("token","ACTIONS_RUNTIME_TOKEN"))return"1"!==r&&""!==o?2:"2"===r||""===given("url","ACTIONS_CACHE_URL")?void 0:1}let appendSuffix=(e,t)=>`${e}-${t}`,appendToEach=(e,t)=>e.split(";").map(e=>appendSuffix(e,t)).join(";"),whole=e=>[e],nameByRepository=e=>["buildkit",...e.split("/")].filter(e=>""!==e).join("-");function lowerCaseName(e){let[,t="",r=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(e)??[];return`${t.toLowerCase()}${r}`}function missing(e,t){return r=>e.map(e=>[((0,i.D$)(r,e)??"")==="",`has no \`${e}\`: write \`${t}\``])}let o=new Map([["registry",{name:{from:"ref",to:"ref"},defaultName:()=>"",normalise:(e,t)=>"ref"===e?lowerCaseName(t):t,withSuffix:(e,t)=>appendSuffix(/:[^/]+$/.test(e)?e:`${e}:buildcache`,t),problems:missing(["ref"],"type=registry,ref=ghcr.io/acme/app:cache")}],["inline",{name:{from:"ref",to:"ref"},defaultName:()=>"",withSuffix:appendSuffix,problems:()=>[[!0,"stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],isInImage:!0}],["local",{name:{from:"src",to:"dest"},defaultName:()=>"",withSuffix:(e,t)=>n.posix.join(e,t),problems:e=>[[!e.some(([e])=>"src"===e||"dest"===e),"has no `dest`: write `type=local,dest=…`"]]}],["gha",{name:{from:"scope",to:"scope"},defaultName:()=>"buildkit",withSuffix:appendSuffix,secretAttributes:["token","ghtoken"],secretVariables:{ACTIONS_RUNTIME_TOKEN:e=>[e],ACTIONS_CACHE_URL:e=>e.replace(/^\w+:\/\/[^/]*/,"").split(/[/?]/).filter(e=>e.length>15)},buildxVariables:["ACTIONS_RUNTIME_TOKEN","ACTIONS_CACHE_URL","ACTIONS_RESULTS_URL","ACTIONS_CACHE_SERVICE_V2","ACTIONS_CACHE_MODE"],problems:(e,t)=>{let r=(0,i.D$)(e,"version")??"",n=e.filter(([e])=>"version"!==e),s=void 0===serviceVersion(e,t),a=s&&""!==r&&void 0!==serviceVersion(n,t);return[[a,`requests version ${r} of the cache service, which this runner lacks: remove \`version=…\` here`],[s&&!a,"needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"]]},warnings:(e,t)=>1===serviceVersion(e,t)&&(0,s.du)(t)?["`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."]:[]}],["s3",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{bucket:"AWS_BUCKET",region:"AWS_REGION"},secretAttributes:["access_key_id","secret_access_key","session_token"],secretVariables:{AWS_SECRET_ACCESS_KEY:whole,AWS_SESSION_TOKEN:whole},problems:missing(["bucket","region"],"type=s3,region=…,bucket=…"),errors:{noCredentials:/get credentials:|no EC2 IMDS role found/i}}],["azblob",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{account_url:"BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",account_name:"BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",container:"BUILDKIT_AZURE_STORAGE_CONTAINER",prefix:"BUILDKIT_AZURE_STORAGE_PREFIX"},secretAttributes:["secret_access_key","sas_token","account_key"],problems:missing(["account_url"],"type=azblob,account_url=https://….blob.core.windows.net,…"),errors:{createdMeanwhile:/\bContainerAlreadyExists\b/}}]]);function secretAttributes(){return[...new Set([...o.values()].flatMap(e=>e.secretAttributes??[]))]}function cacheEnvSecrets(e){return[...o.values()].flatMap(({secretVariables:t={}})=>Object.entries(t).flatMap(([t,r])=>r(e[t]??"")))}function cacheErrorPattern(e){return RegExp([...o.values()].flatMap(({errors:t})=>t?.[e]?.source??[]).join("|"),"i")}function buildxVariables(e){return[...new Set(e.flatMap(e=>o.get(e)?.buildxVariables??[]))]}},1498:(e,t,r)=>{r.d(t,{I:()=>parseCache,w:()=>cacheOf});var n=r(9310),i=r(1715),s=r(6728),a=r(3389),o=r(1173),l=r(8360),u=r(2601),c=r(379),d=r(4312);function parseCache(e){let t=e.text("cache"),r=constantFlavor(e),n={..."trusted"!==e.event.trust&&{proposal:!0},...""!==r&&{scope:r}},i=t.includes("=")?parseBackend(t,e):void 0,s=(0,l.L)(e.event);return i?{kind:"spec",attributes:i,registry:s,...n,...sharedName(t,e)}:/^(|registry|true)$/i.test(t)?{kind:"registry",registry:s,...n}:(/^(off|false)$/i.test(t)||t.includes("=")||(0,o.qC)(e.report,"cache")("is not one of `registry`, `off`, or a specification such as `type=gha`",t),{kind:"off",...n})}function parseBackend(e,t){let r=(0,d.fn)(e,(0,o.qC)(t.report,"cache")),n=(0,u.Q)(r),i=c._e.get(n);return r&&i&&complete(r,i,t,(0,o.qC)(t.report,"cache",`type=${n}`))}function complete(e,t,{env:r,event:n,paths:s,warn:a},l){let u=Object.entries(t.variables??{}).map(([e,t])=>[e,r[t]??""]).filter(([t,r])=>""!==r&&void 0===(0,i.D$)(e,t)),c=isNamed(e,t)?"":t.defaultName(n.repository),f=""===c?[]:[[t.name.to,c]],h=[...e,...u,...f].map(([e,t])=>(0,d.ul)(e)?[e,s.use(t,"cache","directory")]:[e,t]);return(0,o.Sw)(l,t.problems(h,r)),t.warnings?.(h,r).forEach(a),h}function isNamed(e,{name:t}){return[t.from,t.to].some(t=>void 0!==(0,i.D$)(e,t))}function sharedName(e,{event:{repository:t}}){let r=(0,d.fn)(e)??[],n=c._e.get((0,u.Q)(r));return n&&!isNamed(r,n)&&""!==n.defaultName(t)?{repository:t}:{}}function cacheOf(e,t,r){let n=suffixesOf(""===t.name?e.scope??"":t.name,(0,s.DN)(r),e.proposal??!1);return"spec"===e.kind?specCache(e,imageName(t,e),n):"off"===e.kind?void 0:imageCache(t,n,e.registry)}function constantFlavor({text:e}){let{prefix:t,suffix:r}=(0,a.w)({input:"flavor",text:e("flavor")},()=>void 0);return[t,r].filter(e=>!e.includes("{{")).map(e=>e.replace(/[^A-Za-z0-9._-]+/g,"-").replace(/^[._-]+|[._-]+$/g,"")).filter(e=>""!==e).join("-")}function suffixesOf(e,t,r){let n=""===e?t:`${e}-${t}`,i=r?`${n}-pr`:n;return{to:i,from:[...new Set([i,n,t])],proposal:r}}function cacheImage({images:e},t=""){return e.find(e=>e.registry===t)??e[0]}function targetCache(e,t,r,{proposal:n}){let[i]=t;return{name:e,from:t,to:r,...n&&void 0!==i&&{ofProposals:i}}}function imageCache(e,t,r=""){let i=cacheImage(e,r);if(!i)return;let s=[...t.from.map(e=>`buildcache-${e}`),"buildcache"].map(e=>`${(0,n.Sh)(i)}:${e}`),a=s.map(e=>`type=registry,ref=${e}`),o=`type=registry,ref=${(0,n.Sh)(i)}:buildcache-${t.to},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`;return targetCache(s[0]??"",a,o,t)}let f=["mode","ignore-error","compression","compression-level","force-compression","image-manifest","oci-mediatypes","upload_parallelism","tar"];function imageName(e,{repository:t,registry:r}){let n=cacheImage(e,r)?.path;if(void 0!==t&&void 0!==n&&n!==t.toLowerCase())return`/${n}/cache`}function specCache({attributes:e},t,r){let n=(0,u.Q)(e),s=c._e.get(n);if(!s)return;let{name:a,withSuffix:o}=s,l=(0,i.D$)(e,a.to)??(0,i.D$)(e,a.from)??"",d=`${l}${t??""}`,h=e.filter(([e])=>![a.from,a.to,"mode","ignore-error"].includes(e)),p=h.filter(([e])=>!f.includes(e)),m=[...r.from.map(e=>o(d,e)),...void 0===t?[]:r.from.slice(-1).map(e=>o(l,e)),l],g=(0,i.eI)([...h,[a.to,o(d,r.to)],["mode",(0,i.D$)(e,"mode")??"max"],["ignore-error","true"]]);return targetCache("registry"===n?m[0]??"":`type=${n}, ${m[0]??""}`,m.map(e=>(0,i.eI)([...p,[a.from,e]])),g,r)}},4312:(e,t,r)=>{r.d(t,{SP:()=>parseCacheSpecs,fn:()=>parseCacheSpec,oU:()=>cacheSecrets,ul:()=>isPathAttribute,z:()=>cacheTag});var n=r(1715),i=r(1094),s=r(9310),a=r(1173),o=r(2601),l=r(379);function parseCacheSpecs(e,t){let{text:r,paths:s,report:o}=t;return(0,i.DQ)(e,r(e),o).flatMap(t=>{let r=parseCacheSpec(t.text,(0,a.qC)(o,e)),i=r?.map(([t,r])=>isPathAttribute(t)?[t,s.use(r,e,"directory")]:[t,r]);return i?[(0,n.eI)(i)]:[]})}function isPathAttribute(e){return"src"===e||"dest"===e}function parseCacheSpec(e,t=()=>void 0){if(!/[=,"\s]/.test(e))return normalise([["type","registry"],["ref",e]]);let r={what:"cache",example:"type=registry,ref=ghcr.io/acme/app:cache",types:[...l._e.keys()]},n=(0,o.M)(e,r,r=>t(r,e.replace(secretPattern(),"$1=***")));return n&&normalise(n)}function cacheTag(e){let t=parseCacheSpec(e)??[];if("registry"!==(0,o.Q)(t))return;let r=(0,s.o_)((0,n.D$)(t,"ref")??"");return r&&void 0===r.digest?{...r,tag:r.tag??"latest"}:void 0}function normalise(e){let t=l._e.get((0,o.Q)(e));return e.map(([e,r])=>[e,t?.normalise?.(e,r)??r])}function secretPattern(){return RegExp(`\\b(${(0,l.gZ)().join("|")})=([^,"]+)`,"gi")}function cacheSecrets(e){return[...e.matchAll(secretPattern())].map(e=>e[2]??"")}},5722:(e,t,r)=>{r.d(t,{Ai:()=>parseDockerfile,DO:()=>parseContext,Ek:()=>repositoryUrl,Vx:()=>isRemote,YN:()=>parseBuildContexts,tM:()=>isGitOverSsh});var n=r(6760),i=r(3344),s=r(1094),a=r(1173);function isRemote(e){return/^((https?|git|ssh):\/\/|github\.com\/)/i.test(e)||/^[\w.-]+@[\w.-]+:/.test(e)}function isGitOverSsh(e){return isRemote(e)&&/^(?:ssh:\/\/|[\w.-]+@[\w.-]+:)/i.test(e)}function repositoryUrl({serverUrl:e,repository:t}){return""===t?"":`${e}/${t}.git`}function defaultContext({event:e,env:t},r=""){let n=repositoryUrl(e),s=e.ref.startsWith("refs/pull/"),a=s&&"true"===t.DOCKER_DEFAULT_GIT_CONTEXT_PR_HEAD_REF?e.headSha??e.sha:e.sha;if(!(0,i.Hn)(t.BUILDX_SEND_GIT_QUERY_AS_INPUT)||""===a)return[n,a||e.ref].filter(e=>""!==e).join("#")+(""===r?"":`:${r}`);let o=s?`ref=${a}`:`ref=${e.ref||a}&checksum=${a}`;return`${n}?${o}${""===r?"":`&subdir=${r}`}`}function expandDefault(e,t){return e.replace(/\{\{ ?defaultContext ?\}\}(?::([^\s:]*))?/g,(e,r)=>defaultContext(t,r))}function parseContext(e){let{text:t,event:r,paths:n,report:i}=e,[s,o]=[t("context"),"context"];if(""===s&&""!==r.repository&&!isCheckedOut(t("file"),n))return defaultContext(e);let l=""===s?".":expandDefault(s,e),u=n.absolute(l);if(isRemote(l)&&!(l.startsWith("github.com/")&&n.isDirectory(u)))return l;let c=/dockerfile/i.test(l)?", and the Dockerfile in `file`":"";return(0,a.WE)((0,a.qC)(i,o),l,[[l.includes("{{"),"contains a template, and only `{{defaultContext}}` is supported: write a directory, or a Git URL such as `https://github.com/acme/app.git#main`"],[["git","workflow"].includes(l)&&!n.exists(u),"is not a directory: here `context` is the build context, and the values `git` and `workflow` of docker/metadata-action are not supported: remove it"],[hasScheme(l),"has an unknown scheme: write a directory, or a URL that begins with `https://`, `git://` or `ssh://`"],[n.isFile(u),`is a file: write the directory that contains it${c}`],[!n.exists(u),`was not found: ${u}${n.checkoutHint}`]])?n.use(l,o):void 0}function hasScheme(e){return/^[a-z][a-z0-9+.-]*:\/\//i.test(e)}function isCheckedOut(e,t){return[".git","Dockerfile","dockerfile",...""===e?[]:[e]].some(e=>t.exists(t.absolute(e)))}function parseDockerfile(e,t){let{input:r,file:i,context:s}=e,{paths:o,report:l}=t;if(""===i)return isRemote(s)?void 0:findDockerfile(s,t);if(/^https?:\/\//i.test(i)||isRemote(s))return i;let u=o.use(i,r),c=n.posix.resolve(s,i),d=o.exists(c)?`relative to the workspace, not to the context: write \`${n.posix.relative(o.workspace,c)}\``:`relative to the workspace: ${u}${o.checkoutHint}`;return(0,a.WE)((0,a.qC)(l,r),i,[[o.isDirectory(u),`is a directory: write the path of the Dockerfile in it, such as \`${n.posix.join(i,"Dockerfile")}\``],[!o.exists(u),`was not found ${d}`]])?u:void 0}function findDockerfile(e,{paths:t,report:r}){let find=(...r)=>r.map(t=>n.posix.join(e,t)).find(e=>t.exists(e)),i=find("Dockerfile","dockerfile");if(void 0!==i)return"Dockerfile"===n.posix.basename(t.use(i,"file"))?void 0:i;let s=find("Containerfile","docker/Dockerfile",".docker/Dockerfile"),o=void 0===s?t.checkoutHint||"; write its path in `file`":`; write \`file: ${n.posix.relative(t.workspace,s)}\``,l=`is empty, and the context has no Dockerfile: ${n.posix.join(e,"Dockerfile")} was not found`;(0,a.qC)(r,"file")(`${l}${o}`)}function parseBuildContexts(e){let{text:t,report:r}=e;return Object.fromEntries(Object.entries((0,s.nq)({input:"build-contexts"},t("build-contexts"),r)).map(([t,r])=>[t,resolveBuildContext(t,expandDefault(r,e),e)]))}function resolveBuildContext(e,t,{paths:r,report:n}){let i="build-contexts",[,s,o=""]=/^oci-layout:\/\/([^:@]+)(.*)$/.exec(t)??[];if(void 0!==s)return`oci-layout://${r.use(s,i,"directory")}${o}`;if(isRemote(t)||t.startsWith("docker-image://"))return t;let l=r.use(t,i),u="a directory, a Git URL or `docker-image://…`",c=[[t.startsWith("target:"),`names a bake target, which only bake files have: write ${u}`],[hasScheme(t),`has an unknown scheme: write ${u}, or \`oci-layout://…\``],[!r.exists(l),`is not a directory: ${l} was not found`],[!r.isDirectory(l),`is not a directory: ${l} is a file`]];return(0,a.WE)((0,a.qC)(n,i),`${e}=${t}`,c),l}},1173:(e,t,r)=>{r.d(t,{Mf:()=>failConflicts,Sw:()=>failEach,WE:()=>passes,qC:()=>failFor,rE:()=>Diagnostics});var n=r(4231);function passes(e,t,r){let n=r.find(([e])=>e);return n&&e(n[1],t),void 0===n}function failEach(e,t){for(let[r,n]of t)r&&e(n)}function failFor(e,t,r){return(i,s=r)=>e({input:t,...void 0!==s&&{given:(0,n.ml)(s)},expected:i})}function failConflicts({text:e,report:t},r){for(let[n,i,s]of r)for(let r of i.filter(t=>n&&!/^(false)?$/i.test(e(t))))failFor(t,r,/^true$/i.test(e(r))?e(r):void 0)(s)}let Diagnostics=class Diagnostics{#e=new Map;#t=new Map;#r=[];#n=[];useAlias(e,t){this.#t.set(e,t)}report=e=>{let t=this.#i(e.input);this.#e.set(JSON.stringify([t,e.given,e.expected]),{...e,input:t})};warn=e=>{this.#r.push(e)};note=e=>{this.#n.push(e)};hasIssue=(...e)=>[...this.#e.values()].some(({input:t})=>e.some(e=>this.#i(e)===t));get warnings(){return this.#r}get notes(){return this.#n}throwIssues(){if(this.#e.size>0)throw new n.dz([...this.#e.values()],this.#r)}#i(e){return this.#t.get(e)??e}}},9804:(e,t,r)=>{r.d(t,{CB:()=>renderCommand,ax:()=>withTestCommand,iV:()=>parseImageTests});var n=r(8453),i=r(1173),s=r(5541);function renderCommand(e){return JSON.stringify(e).replaceAll("<","\\u003c")}function parseImageTests({test:e,testTarget:t},r,n){let{timeout:a}=(0,s.M$)({timeout:["test-timeout",(0,s.p0)("10m","30s` or `10m")]},n),failOf=(e,t)=>(0,i.qC)(n.report,t===n.text(e)?e:"variants",t),o=failOf("test",e),l=`has no effect with \`call: ${r??""}\`, which builds nothing: remove it`;return((0,i.Sw)(o,[[""!==e&&void 0!==r,l]]),(0,i.Sw)(failOf("test-target",t),[[""!==t&&void 0!==r,l],[/\s/.test(t),"is not the name of a stage: write one name, such as `unit-tests`"]]),""===e&&""===t)?{}:{tests:{...""!==e&&{command:parseCommand(e,o)},...""!==t&&{stage:t},timeout:a}}}function parseCommand(e,t){let r=e.startsWith("[")?(0,n.Bl)(e):void 0,s=Array.isArray(r)&&r.every(e=>"string"==typeof e)?r:["/bin/sh","-ec",e];return(0,i.WE)(t,e,[[void 0===s[0]||""===s[0],'has no program: write `["/app", "--version"]`'],[renderCommand(s).length>6e4,"is longer than 60,000 characters: copy a script into the image, or use `test-target`"]]),s}function withTestCommand(e){let{test:t}=e;return Array.isArray(t)?{...e,test:JSON.stringify(t)}:e}},3760:(e,t,r)=>{r.d(t,{Ni:()=>n,nr:()=>s,uL:()=>i});let n=["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run"],i=["image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"],s=["from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint"]},783:(e,t,r)=>{r.d(t,{q:()=>u,s:()=>LocalPaths});var n=r(3024),i=r(6760),s=r(9711),a=r(2243),o=r(1173),l=r(4864);let u={exists:n.existsSync,read:a.XF,readLink:l.XF,specialKind:a.I2};let LocalPaths=class LocalPaths{workspace;#s;#a;#o=new Set;constructor(e,t,r){this.workspace=e,this.#s=t,this.#a=r}get used(){return[...this.#o]}absolute(e){return i.posix.resolve(this.workspace,e)}use(e,t,r="read"){let n=this.absolute(e);this.#o.add(["file","variants"].includes(t)&&this.isFile(n)?i.posix.dirname(n):n);let s=(0,l.EW)(n,this.workspace,this.#s.readLink);return s?(0,o.qC)(this.#a,t)((0,l.mp)(s,this.workspace),e):(0,o.WE)((0,o.qC)(this.#a,t),e,this.#l(n,r)),n}#l(e,t){let r=this.#s.specialKind?.(e),n="connect"===t?"a socket"===r:"archive"===t&&!(0,l.UO)(e,this.workspace);return[[void 0!==r&&!n,(0,l.Fb)(r)],["archive"===t&&this.isDirectory(e),"is a directory: write the path of a file, such as `out.tar`"],["directory"===t&&this.isFile(e),"is a file: write the path of a directory, or remove the file"]]}readFile(e,t){let r=this.absolute(e),n=(0,l.EW)(r,this.workspace,this.#s.readLink);return(0,o.WE)(t,e,[[void 0!==n,n?(0,l.mp)(n,this.workspace):""],[this.isDirectory(r),"is a directory: write the path of a file"],[!this.exists(r),`was not found: ${r}`]])?this.#u(r,t):""}exists(e){return this.#s.exists(e)}isDirectory(e){return this.#s.exists(`${e}/.`)}isFile(e){return this.exists(e)&&!this.isDirectory(e)}tryRead(e){try{return this.#s.read(e).trim()}catch{return}}#u(e,t){let r=this.tryRead(e);return void 0===r&&t(`cannot be read: the job's user must be able to read ${e}, a file of at most 4 MiB`),r??""}get checkoutHint(){return this.exists(i.posix.join(this.workspace,".git"))?"":(0,s.O)("pathNotFound")}}},8360:(e,t,r)=>{r.d(t,{w:()=>parseLogins,L:()=>platformRegistry});var n=r(6068),i=r(4231),s=r(1308),a=r(1173),o=r(6894),l=r(8453),u=r(8154);let c="registry-auth",d=["registry","username","password","scope","ecr"],f="write `- registry: ghcr.io` and below it `username` and `password`";async function registryAuthLogins({text:e,env:t,report:r},n){if(""===e(c))return[];let i={input:c,expected:`is not a YAML list of logins: ${f}`};return(await (0,u.j4)(e(c),i,({expected:e})=>r({input:c,expected:e}))??[]).flatMap((e,i)=>parseLogin(e,{canOmit:n,env:t},(e,t)=>(0,a.qC)(r,c)(`${e} (number ${i+1} of the list)`,t))??[])}function parseLogin(e,{canOmit:t,env:r},n){if((0,a.WE)(n,void 0,[[!(0,l.u4)(e),`is not a login: ${f}`]]),!(0,l.u4)(e))return;let i=(0,u.L5)(e,{what:"a login",keys:d},n),[c,h,p]=[i("username")??"",i("password")??"",i("scope")??""],m=""===(i("registry")??"")?"docker.io":hostOf(i("registry")??""),g=(0,s.Kc)(m,parseEcr(i("ecr")??"",n)),w={registry:m,username:c,password:h,...""!==p&&{scope:p}};if((0,s.jL)(w,r))return{...w,hubOidc:!0};if(""===h&&!g&&t(m))return;let v=[[""===h,`has no \`password\`; ${o.cG}`],[""===c,"has no `username`"]];return(0,a.WE)(n,m,g?[]:v),(0,a.WE)(n,p,[[!isScope(p),"is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]),{...w,...g&&{ecr:!0}}}function isScope(e){return/^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(e)&&!e.split("/").includes("..")}function hostOf(e){return e.replace(/^[a-z]+:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}function parseEcr(e,t){let r=["auto","true","false"].find(t=>t===(e.toLowerCase()||"auto"));return(0,a.WE)(t,e,[[void 0===r,"is not one of `auto`, `true`, `false`"]]),r??"auto"}var h=r(3179);async function parseLogins(e,{images:t,sources:r=[],push:n}){let{text:i,report:s,warn:o}=e,l=["registry","username","password","ecr"].filter(e=>""!==i(e));(0,a.WE)((0,a.qC)(s,"registry-auth"),void 0,[[""!==i("registry-auth")&&l.length>0,`cannot be combined with ${quoted(l)}: write them in its entries, or remove it`]]);let canOmit=e=>{let t=""===e?"":` at ${e}`;return n||o(`The login${t} is not used because its \`password\` is empty; nothing is pushed.`),!n},u=[...new Set(t.map(({registry:e})=>e))],c=[...new Set([...t,...r].map(({registry:e})=>e))],d=parseEcr(i("ecr"),(0,a.qC)(s,"ecr")),f=await registryAuthLogins(e,canOmit),p=hubLogins(e,u),m=p.length>0?p:usernamePasswordLogin(e,{registries:u,ecr:d,canOmit}),g=[...m,...platformTokenLogin(e,c,m)],w=new Set(f.flatMap(({registry:e,scope:t})=>void 0===t?(0,h.Y4)(e):[])),v=[...f,...g.filter(({registry:e})=>!w.has((0,h.Y4)(e)))],y=""===i("registry")?[]:[hostOf(i("registry"))],b=[...new Set([...c,...y])].filter(e=>!v.some(t=>t.registry===e));return[...v,..."false"===d?[]:awsLogins(e,b)]}function usernamePasswordLogin(e,{registries:t,ecr:r,canOmit:n}){let[i,a,o]=[e.text("username"),e.text("password"),hostOf(e.text("registry"))],l=""!==o&&!(0,s.Kc)(o,r);return(""===o?""!==i:l)&&""===a&&n(o)||!reportIncomplete(e,{needsUsername:l})?[]:""===i?""!==o&&"true"===r?jobKeyLogin(e,o,n):[]:(""===o?registryOfImages(e,t):[o]).map(e=>({registry:e,username:i,password:a,...(0,s.Kc)(e,r)&&"AWS"!==i&&{ecr:!0}}))}function jobKeyLogin({env:e},t,r){return(e.AWS_ACCESS_KEY_ID??"")===""&&r(t)?[]:[{registry:t,username:"",password:"",ecr:!0}]}function hubLogins({text:e,env:t},r){let[n,i]=[e("username"),e("password")];return(""===e("registry")?r:[hostOf(e("registry"))]).map(e=>({registry:e,username:n,password:i,hubOidc:!0})).filter(e=>(0,s.jL)(e,t))}function reportIncomplete({text:e,report:t},{needsUsername:r}){let[n,i]=[""!==e("username"),""!==e("password")],s="set both or neither";return[(0,a.WE)((0,a.qC)(t,"registry"),e("registry"),[[r&&!n,"needs `username` and `password`"]]),(0,a.WE)((0,a.qC)(t,"password"),void 0,[[n&&!i,`is missing, but \`username\` is set: ${s}; ${o.cG}`]]),(0,a.WE)((0,a.qC)(t,"username"),void 0,[[!n&&i,`is missing, but \`password\` is set: ${s}`]])].every(Boolean)}function registryOfImages({event:e,report:t},r){let n=r.length>1?r.filter(t=>t!==platformRegistry(e)):r,s=(0,i.ml)(n.join(" and ")),o=`is for one registry, but the images are on ${s}: list a login for each in \`registry-auth\`, and remove \`username\` and \`password\``;return(0,a.WE)((0,a.qC)(t,"username"),void 0,[[n.length>1,o]])?n:[]}function platformTokenLogin({text:e,event:t},r,n){let i=platformRegistry(t),[s,a]=[t.actor,e("github-token")];return r.includes(i)&&!n.some(e=>e.registry===i)&&""!==s&&""!==a?[{registry:i,username:s,password:a,isPlatformToken:!0}]:[]}function platformRegistry(e){let t=hostOf(e.serverUrl),r=(0,n.li)(e);return"github.com"===r?"ghcr.io":"enterprise-server"===r||"ghe.com"===r?`containers.${t}`:t}let p=["AWS_PROFILE","AWS_WEB_IDENTITY_TOKEN_FILE","AWS_CONTAINER_CREDENTIALS_RELATIVE_URI","AWS_CONTAINER_CREDENTIALS_FULL_URI"];function awsLogins({env:e,warn:t},r){let n=r.filter(e=>void 0!==(0,s.d0)(e)),isSet=t=>(e[t]??"")!=="";return isSet("AWS_ACCESS_KEY_ID")?n.map(e=>({registry:e,username:"",password:"",ecr:!0})):(n.length>0&&p.some(isSet)&&t(`No login at ${n.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`),[])}function quoted(e){return e.map(e=>`\`${e}\``).join(" and ")}},8788:(e,t,r)=>{r.d(t,{$0:()=>isTlsOption,A5:()=>optionsFor,DS:()=>splitOptions,Gd:()=>u,Zx:()=>parseBuildkitdFlags,g0:()=>splitFlags,p3:()=>checkDriverOpts,uk:()=>parseDriverOpts});var n=r(1715),i=r(1094),s=r(4231),a=r(8327),o=r(42),l=r(1173);let u=[...new Set([...o.ak.values()].flatMap(e=>e.startsDaemon?[]:Object.keys(e.options)))];function isTlsOption(e){return u.includes(e)}function checkDriverOpts(e,t,r){for(let[n,i]of Object.entries(e).filter(([e])=>!isTlsOption(e)))(0,l.WE)(r,`${n}=${i}`,optionProblems(n,i,t))}function optionsFor(e,t){return Object.fromEntries(Object.entries(t).filter(([t])=>(0,a.JX)(e,t)))}function optionProblems(e,t,r){if(e.startsWith("env."))return[["env."===e,"has no name of a variable: write `env.NAME=value`"]];let n=new Map(r.flatMap(({options:e})=>Object.entries(e))),i=r.flatMap(({refusedOptions:t={}})=>t[e]??[]),a=n.get(e),o=[...n.keys()],l=[...new Set(r.map(e=>e.name))].join(" or "),u=`is not an option of the ${l} driver: ${o.join(", ")} and \`env.NAME\` are`;return[[i.length>0,i[0]??""],[void 0===a,`${u}${(0,s.au)(e,o)}`],[a?.pattern.test(t)===!1,`needs ${a?.expected??""}: write \`${e}=${a?.example??""}\``]]}let parseBuildkitdFlags=(e,t)=>{let r=splitFlags(e);return(0,l.WE)(t,r[0],[[!/^(--|$)/.test(r[0]??""),"is not a flag: write `--debug`, for example"]]),r};function splitFlags(e){return e.split(/\s+/).filter(e=>""!==e)}let parseDriverOpts=(e,t,{name:r,report:n})=>(0,i.Hh)({input:r},splitOptions((0,i.DQ)(r,e,n)),n);function splitOptions(e){return e.flatMap(e=>{let t=e.quoted||e.text.includes("-----BEGIN")?void 0:(0,n.Kp)(e.text);return void 0===t?[e]:joinValues(t).map(t=>({...e,text:t}))})}function joinValues(e){let t=[];for(let r of e){let e=t.at(-1);void 0===e||isOption(r)?t.push(r):t.splice(-1,1,`${e},${r}`)}return t}function isOption(e){let t=/^([^=\s]+)=/.exec(e)?.[1]??"";return[...o.ak.values()].some(e=>(0,a.JX)(e,t))}},9997:(e,t,r)=>{function matchesAny(e,t,r=matchesWildcard){let n=e.filter(e=>r(e.replace(/^!/,""),t));return n.length>0&&!n.some(e=>e.startsWith("!"))}function matchesWildcard(e,t){let r=e.toLowerCase(),n=0,i=-1,s=0,a=0;for(;a<t.length;)if("?"===r[n]||r[n]===t[a]&&"*"!==r[n])n++,a++;else if("*"===r[n])i=n++,s=a;else{if(!(i>=0))return!1;n=i+1,a=++s}for(;"*"===r[n];)n++;return n===r.length}r.d(t,{H:()=>matchesWildcard,_:()=>matchesAny})},5653:(e,t,r)=>{r.d(t,{t:()=>secretVariablesOf});var n=r(4620);function secretVariablesOf(e){return[...(e[(0,n.Qn)("secret-envs")]??"").matchAll(/=\s*"?(\w+)/g)].map(([,e=""])=>e)}},7637:(e,t,r)=>{r.d(t,{OR:()=>exportPart,Q8:()=>parseOutputs,VH:()=>exportDest,ee:()=>exportSpec,tc:()=>isArchive});var n=r(6760),i=r(3344),s=r(1715),a=r(1094),o=r(4231),l=r(1173),u=r(2601);let c=["local","tar","oci","docker"],d={what:"output",example:"type=local,dest=out",types:[...c,"image","registry","cacheonly"]},f=["type","push","name","push-by-digest","name-canonical"];function parseOutputs(e,t){let{text:r,report:n}=e,i=(0,l.qC)(n,"outputs"),o=(0,a.DQ)("outputs",r("outputs"),n).flatMap(e=>{let t=e.text;if(!(0,l.WE)(i,"-",[["-"===t,"writes the result to standard output, the log: write `type=tar,dest=image.tar`"]]))return[];let r=t.includes("=")?(0,u.M)(t,d,i):directory(t);return r?[{given:t,attributes:r}]:[]}),c=o.filter(({attributes:e})=>["image","registry"].includes((0,u.Q)(e)));for(let{given:t,attributes:r}of c)checkImage(t,r,e);let p=c.flatMap(({attributes:e})=>e),m=c.map(({attributes:e})=>pushOf(e)),g=["yes","no","unspecified"].find(e=>m.includes(e));return{load:t||o.some(({attributes:e})=>"docker"===(0,u.Q)(e)&&!(0,s.D$)(e,"dest")),image:p.filter(([e])=>!f.includes(e)&&!h.test(e)),imageAnnotations:p.flatMap(([e,t])=>asAnnotation(e,t)??[]),exports:o.flatMap(({given:t,attributes:r})=>parseExport(t,r,e)??[]),...void 0!==g&&{imagePush:g}}}function directory(e){return[["type","local"],["dest",e]]}function pushOf(e){let t="registry"===(0,u.Q)(e)?"true":(0,s.D$)(e,"push");return void 0===t?"unspecified":isSet(t)?"yes":"no"}function isSet(e){return""===e||(0,i.Hn)(e)}let h=/^annotation(?:-(index|index-descriptor|manifest|manifest-descriptor))?(\[[^[\]]+\])?\.(.+)$/;function asAnnotation(e,t){let[,r="manifest",n="",i]=h.exec(e)??[];return void 0===i?void 0:`${r}${n}:${i}=${t}`}function parseExport(e,t,{paths:r,report:n}){let i=c.find(e=>e===(0,u.Q)(t)),a=(0,s.D$)(t,"dest")??"";if(void 0===i||"docker"===i&&""===a||!(0,l.WE)((0,l.qC)(n,"outputs"),e,[[""===a,`has no \`dest\`: write \`type=${i},dest=…\``],["-"===a,`writes the result to standard output, the log: write \`type=${i},dest=…\``]]))return;let o=t.filter(([e])=>"type"!==e&&"dest"!==e),d=isArchive({type:i,attributes:t})?"archive":"directory";return{type:i,dest:r.use(a,"outputs",d),attributes:o}}function isArchive({type:e,attributes:t}){let r=(0,s.D$)(t.toReversed(),"tar")??"";return"local"!==e&&("tar"===e||!(0,i.Wu)(r))}function checkImage(e,t,{text:r,report:n}){let i=r("image").toLowerCase().split(/[\s,]+/),a=((0,s.D$)(t,"name")??"").split(",").filter(e=>e.includes("/")).find(e=>!i.includes(e.toLowerCase()))??"";(0,l.Sw)((0,l.qC)(n,"outputs",e),[[""!==a,`contains the image name ${(0,o.ml)(a)}, which must be that of an index of all platforms: write the repository in \`image\` and the tags in \`tags\``],[isSet((0,s.D$)(t,"push-by-digest")),"asks for an image without tags, which a later step would assemble: this step assembles the platforms itself; list all of them in `platforms`, and remove `push-by-digest`"]])}function exportPart(e,t){return n.posix.join(e,t.replaceAll("/","_"))}function exportSpec(e,t){return(0,s.eI)([["type",e.type],["dest",exportDest(e,t)],...e.attributes])}function exportDest({type:e,dest:t,attributes:r},i){return"local"!==e||""===i||"false"===(0,s.D$)(r,"platform-split")?t:n.posix.join(t,i)}},6894:(e,t,r)=>{r.d(t,{OW:()=>gitToken,cG:()=>u,dC:()=>parseSecrets,k6:()=>secretSpec});var n=r(1715),i=r(1094),s=r(4231),a=r(5722),o=r(1173);let l={secrets:(e,t,{warn:r})=>{if(""!==t)return{kind:"value",id:e,value:t};r(`The secret \`${(0,s.ml)(e)}\` has no value, so the build does not get it: ${u}.`)},"secret-envs":(e,t,{env:r,report:n})=>{let i=`names the variable ${(0,s.ml)(t)}, which is not set: set it in the step's \`env\``;return(0,o.WE)((0,o.qC)(n,"secret-envs"),`${e}=${t}`,[[void 0===r[t],i]]),{kind:"env",id:e,name:t}},"secret-files":(e,t,{paths:r,warn:n})=>{let i=r.use(t,"secret-files");if(r.isFile(i))return{kind:"file",id:e,path:i};n(`The build does not get the secret \`${(0,s.ml)(e)}\`: \`secret-files\` names ${i}, which is not a file.`)}},u="secrets are empty if their name is misspelled, and in runs for forks";function parseSecrets(e){let t=Object.entries(l).flatMap(([t,r])=>parseEntries(t,e).flatMap(([t,n])=>r(t,n,e)??[]));for(let r of(0,i.ZD)(t.map(e=>e.id)))(0,o.qC)(e.report,"secrets")("is the id of two secrets in `secrets`, `secret-envs` and `secret-files`: give each its own id",r);return t}function parseEntries(e,{text:t,report:r}){let hide=t=>r("secret-envs"===e||void 0===t.given?t:{...t,given:"***"}),n=(0,i.DQ)(e,t(e),hide);return Object.entries((0,i.Hh)({input:e},"secret-envs"===e?n.flatMap(e=>(0,i.ry)(e.text).map(t=>({...e,text:t}))):n,hide))}function gitToken(e,t,r,n){let i=(0,a.Ek)(n);return""!==r&&""!==i&&(0,a.Vx)(t)&&t.startsWith(i)&&!e.some(({id:e})=>/^GIT_AUTH_(TOKEN|HEADER)/.test(e))?[{kind:"value",id:`GIT_AUTH_TOKEN.${new URL(i).host}`,value:r}]:[]}function secretSpec(e,t,r){switch(e.kind){case"value":return(0,n.KY)([`id=${e.id}`,`src=${r.secret(t)}`]);case"env":return(0,n.KY)([`id=${e.id}`,`env=${e.name}`]);case"file":return(0,n.KY)([`id=${e.id}`,`src=${e.path}`])}}},2601:(e,t,r)=>{r.d(t,{M:()=>parseTyped,Q:()=>typeOf});var n=r(1715),i=r(4231),s=r(1173);function parseTyped(e,t,r){let a=(0,n.vB)(e),o=typeOf(a),l=t.types.join(", ");return(0,s.WE)(r,e,[[void 0===a,`is not a valid ${t.what}: write \`${t.example}\``],[""===o,`has no type: write \`${t.example}\`; valid types are ${l}`],[!t.types.includes(o),`has an unknown type: valid types are ${l}${(0,i.au)(o,t.types)}`]])?a:void 0}function typeOf(e=[]){return(0,n.D$)(e,"type")??""}},4620:(e,t,r)=>{function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}function usesCommitDate(e){return Object.entries(e).some(([e,t=""])=>e.startsWith("INPUT_")&&t.includes("commit_date"))}r.d(t,{Ml:()=>usesCommitDate,Qn:()=>variableOf}),r(783)},5541:(e,t,r)=>{r.d(t,{M$:()=>parseTable,N0:()=>checkedText,Yq:()=>choice,p0:()=>duration,p_:()=>list,zM:()=>boolean});var n=r(3344),i=r(1094),s=r(1173);function parseTable(e,{text:t,report:r}){return Object.fromEntries(Object.entries(e).map(([e,[n,i]])=>[e,i(t(n),(0,s.qC)(r,n,t(n)),{name:n,report:r})]))}let boolean=(e=!1)=>(t,r,{name:i,report:s})=>(0,n.yG)(i,t||String(e),s),choice=(e,t)=>(r,i,{name:s,report:a})=>(0,n.HU)(s,r,e,a)??t,checkedText=e=>(t,r)=>""===t||(0,s.WE)(r,t,e(t))?t:"",list=(e=()=>[])=>(t,r)=>(0,i.ry)(t).filter(t=>(0,s.WE)(r,t,e(t))),a={s:1e3,m:6e4,h:36e5,d:864e5,w:6048e5},duration=(e,t="3 days`, `12 hours` or `2 weeks")=>(r,n)=>{let[,i="",o=""]=/^(\d+(?:\.\d+)?)\s*(s|seconds?|m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(r||e)??[],l=Number(i)*(a[o.charAt(0).toLowerCase()]??0/0),u=`is not a valid duration: write \`${t}\``;return(0,s.WE)(n,r,[[Number.isNaN(l),u]])?l:1/0}},2150:(e,t,r)=>{r.d(t,{v:()=>parseTelemetry,z:()=>telemetrySecrets});var n=r(4231),i=r(1094),s=r(1173);let a="OTEL_EXPORTER_OTLP_ENDPOINT",o="is not an http or https URL without a password, such as `https://collector.example.com:4318`";function parseTelemetry(e){let{env:t}=e,r={"service.name":"multiarch-build",...parsePairs(t.OTEL_RESOURCE_ATTRIBUTES)},n=t.OTEL_SERVICE_NAME??"",i=parseTraceparent(t.TRACEPARENT??""),s=isSampled(t)?parseSignal("traces",e):void 0,a=parseSignal("metrics",e);return{...s&&{traces:s},...a&&{metrics:a},resource:""===n?r:{...r,"service.name":n},...i&&{parent:i},traceState:i?t.TRACESTATE??"":""}}function telemetrySecrets(e){return["","TRACES_","METRICS_"].map(t=>e[`OTEL_EXPORTER_OTLP_${t}HEADERS`]??"").flatMap(e=>[...e.split(",").map(valueOf),...Object.values(parsePairs(e))]).flatMap(e=>[e,e.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i,"")])}let valueOf=e=>e.slice(e.indexOf("=")+1).trim();function isSampled(e){let t=!/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(e.TRACEPARENT??"");return({always_on:!0,always_off:!1,parentbased_always_on:t,parentbased_always_off:t&&void 0!==e.TRACEPARENT})[e.OTEL_TRACES_SAMPLER??""]??t}function parseSignal(e,t){let{env:r}=t,variable=t=>firstGiven(r[`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_${t}`],r[`OTEL_EXPORTER_OTLP_${t}`]),n=(0,i.ry)(r[`OTEL_${e.toUpperCase()}_EXPORTER`]??""),s=r.OTEL_SDK_DISABLED?.toLowerCase()==="true",a=parseEndpoint(e,t,variable("PROTOCOL"));if(""===a||s||n.length>0&&!n.includes("otlp"))return;let o=Number(variable("TIMEOUT")||1e4);return{url:a,headers:Object.fromEntries(Object.entries(parsePairs(variable("HEADERS"))).filter(isHeader)),timeout:o>0?o:1e4,gzip:"gzip"===variable("COMPRESSION"),certificate:variable("CERTIFICATE")}}function firstGiven(...e){return e.find(e=>void 0!==e&&""!==e)??""}function parseEndpoint(e,{env:t,text:r,report:n,warn:i},l){let u=r("otlp-endpoint"),c=`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_ENDPOINT`;""===u||isEndpoint(u)||(0,s.qC)(n,"otlp-endpoint",withoutPassword(u))(o);let[d,f=""]=Object.entries({[c]:t[c],"otlp-endpoint":u,[a]:t[a]}).find(([,e])=>""!==firstGiven(e))??[];if(void 0===d)return"";let h="otlp-endpoint"===d?void 0:findProblem(f,l);return(void 0!==h&&i(`No ${e} are sent to ${d}, ${h}.`),void 0===h&&isEndpoint(f))?d===c?f:withPath(f,`v1/${e}`):""}function findProblem(e,t){return"grpc"===t?"since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318":isEndpoint(e)?void 0:`since it ${o}`}function withPath(e,t){let r=new URL(e);return r.pathname=`${r.pathname.replace(/\/+$/,"")}/${t}`,r.href}function isEndpoint(e){if(!URL.canParse(e))return!1;let{protocol:t,username:r,password:n}=new URL(e);return/^https?:$/.test(t)&&""===r&&""===n}function withoutPassword(e){return(0,n.ml)(e.replace(/\/\/[^/@]*@/,"//***@"))}function parsePairs(e=""){return Object.fromEntries(e.split(",").flatMap(e=>{let[,t=""]=/^([^=]+)=/.exec(e)??[],r=valueOf(e);return""===t.trim()?[]:[[t.trim(),/%(?![0-9a-f]{2})/i.test(r)?r:decode(r)]]}))}function decode(e){try{return decodeURIComponent(e)}catch{return e}}function isHeader([e,t]){return/^[\w!#$%&'*+.^`|~-]+$/.test(e)&&/^[\t\x20-\x7e\x80-\xff]*$/.test(t)}function parseTraceparent(e){let[,t="",r=""]=/^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(e)??[];return/[1-9a-f]/.test(t)&&/[1-9a-f]/.test(r)?{traceId:t,spanId:r}:void 0}},4864:(e,t,r)=>{r.d(t,{EW:()=>findLeavingLink,Fb:()=>specialMessage,UO:()=>isWithin,XF:()=>readLink,mp:()=>leavingMessage});var n=r(3024),i=r(6760);let readLink=e=>{try{return(0,n.readlinkSync)(e)}catch{return}};function findLeavingLink(e,t,r=readLink){let n=resolveLinks(t,r)??t,s=[t,n].find(t=>isWithin(e,t));if(void 0===s)return;let a=i.posix.relative(s,e).split("/"),o=a.map((e,t)=>i.posix.join(s,...a.slice(0,t+1))).map(e=>({link:e,target:resolveLinks(e,r)})),l=o.find(({target:e})=>void 0===e||!isWithin(e,n));if(void 0!==l||isInGit(a))return l;let u=o.find(({target:e=""})=>isInGit(i.posix.relative(n,e).split("/")));return u&&{...u,isGit:!0}}function isInGit(e){return e.includes(".git")}function isWithin(e,t){return e===t||e.startsWith("/"===t?"/":`${t}/`)}function resolveLinks(e,t){let r=e.split("/"),n="/",s=0;for(let e=r.shift();void 0!==e;e=r.shift()){let a=i.posix.join(n,e),o=a===n||isWithin(a,"/proc")?void 0:t(a);if(void 0!==o&&++s>40)return;void 0===o?n=a:(r.unshift(...o.split("/")),o.startsWith("/")&&(n="/"))}return n}function specialMessage(e="special"){return`is ${e}: replace it by a file or directory`}function leavingMessage({link:e,target:t,isGit:r},n){let s=i.posix.relative(n,e);return void 0===t?`is in a loop of symbolic links at \`${s}\`: replace the link`:`${r?"enters a Git repository":"leaves the workspace"} through the symbolic link \`${s}\`, which leads to ${t}: replace the link by a file or directory, or write the path \`${t}\` itself`}},8154:(e,t,r)=>{r.d(t,{FZ:()=>listField,L5:()=>parseFields,_F:()=>fieldOf,fs:()=>parseYamlMap,j4:()=>parseYamlList});var n=r(8453),i=r(4231),s=r(912),a=r(1173);async function parseYamlList(e,{input:t,expected:r,given:n},i){let o=await (0,s.h)(t,e,i),l=Array.isArray(o);return(0,a.WE)((0,a.qC)(i,t),n,[[void 0!==o&&!l,r]]),l?o:void 0}async function parseYamlMap(e,{input:t,expected:r},i){let o=await (0,s.h)(t,e,i),l=(0,n.u4)(o);return(0,a.WE)((0,a.qC)(i,t),e,[[void 0!==o&&!l,r]]),l?o:void 0}function parseFields(e,t,r){let{what:n,keys:s,where:o=""}=t,l=s.join(", ");for(let t of Object.keys(e))(0,a.WE)(r,t,[["<<"===t,`is a YAML merge key, which is not supported${o}: repeat the settings`],[!s.includes(t),`is not a key of ${n}${o}: valid keys are ${l}${(0,i.au)(t,s)}`]]);return t=>{let n=fieldOf(e,t),i=void 0===n||"string"==typeof n;return(0,a.WE)(r,t,[[!i,`must be a single string${o}: write \`${t}: …\` in one line`]]),i?n?.trim():void 0}}function fieldOf(e,t){return Object.hasOwn(e,t)?e[t]:void 0}function listField(e,t,r,n="a string or a list of strings"){let i=[fieldOf(e,t)??""].flat(),s=i.filter(e=>"string"==typeof e);return(0,a.WE)(r,t,[[s.length<i.length,`must be ${n}`]]),s.filter(e=>""!==e.trim())}},3160:(e,t,r)=>{r.d(t,{_:()=>Job});var n=r(3716),i=r(1078),s=r(5095),a=r(6716),o=r(9795),l=r(6068),u=r(1793),c=r(9711),d=r(4578),f=r(5653),h=r(7268),p=r(4506),m=r(2243),g=r(1931),w=r(1025),v=r(4070),y=r(9826),b=r(5525),k=r(9470);let Job=class Job{env=process.env;log=v.t;event=(0,o.j)(process.env,v.t.warn);#c=i.V4("github-token");#d=new Set;summary={secrets:this.#d,isWanted:!0};#f;constructor(){(0,m.rz)(),(0,n.Y)(),(0,p.rz)((0,f.t)(process.env))}get signal(){if(!this.#f){let e=new AbortController;for(let t of["SIGINT","SIGTERM"])process.on(t,()=>e.abort());this.#f=e}return this.#f.signal}mask(e){for(let t of e)this.#d.has(t)||i.Pq(t),this.#d.add(t)}packages(e,t){let{fetch:r}=e;return{choice:t,platform:this.event,token:this.#c,ownerKind:this.event.ownerKind,registries:e,githubClient:(e,t,n)=>(0,s.Du)({...this.#h(r,n),apiUrl:e,token:t}),clock:{now:Date.now,sleep:y.yy}}}fetchRunStatus(e,t=1e4){let r;return""===this.#c?()=>Promise.resolve("no-token"):n=>(r??=(0,u.XC)((0,s.bg)(this.#h(e,Date.now()+t)),this.event.repository))(n)}eventDetails(){if(""===this.#c||""===this.event.repository)return;let e=this.#h((0,g.Hy)(this.env),Date.now()+a.Qn),t=AbortSignal.timeout(a.Qn);return(0,a.lR)((0,s.bg)(e),this.event,{signal:t,log:this.log.debug})}runs(e){let{runId:t,runAttempt:r}=this.event,n="forgejo"!==(0,l.li)(this.event),i={scope:(0,b.F7)(this.event),runId:t,runAttempt:r,attemptsEnd:n};return(0,d.jX)(i,this.fetchRunStatus(e))}async run(e){return await e().catch(e=>(0,k.xV)(this.#f?.signal.aborted?cancelled(e):e,this.summary)),await (0,w.NS)()}#h(e,t){let{debug:r,info:n}=this.log;return{apiUrl:this.event.apiUrl,token:this.#c,fetch:e,until:t,log:r,onWait:n}}};function cancelled(e){return e instanceof h.yo&&"cancelled"===e.code?e:new h.yo({code:"cancelled",message:(0,c.O)("cancelled"),hint:(0,c.O)("cancelledHint"),details:e instanceof h.yo?[e.message,...e.details]:[],cause:e})}},8014:(e,t,r)=>{r.d(t,{X:()=>prepareMain});var n=r(6068),i=r(7268),s=r(4506),a=r(4230),o=r(3913);async function provideBuildx(e,t,n=o.os){let s="any"===e.kind?await (0,o.ah)():void 0;if(s&&!(0,a.t)(s.version,n))return{buildx:s};let l=await chooseVersion(e,t),u="exact"===e.kind?e.digest:void 0;if((0,a.t)(l,n))throw new i.yo({code:"inputs",message:`version: buildx ${l} is too old: ${n} or newer is needed`,hint:"Use a newer version, or remove `version` if the runner has buildx."});let c=await (0,o.Am)(l,u);if(c)return{buildx:c};let{installBuildx:d}=await r.e(119).then(r.bind(r,9119)),{command:f,save:h}=await d({version:l,digest:u},t);return{buildx:await (0,o.Z3)(f,l),...h&&{save:h}}}async function chooseVersion(e,t){return"latest"===e.kind?await latestVersion(t):"exact"===e.kind?e.version:o.BP}async function latestVersion(e){try{let{fetchLatestVersion:t}=await r.e(21).then(r.bind(r,8021));return await t(e)}catch(t){return e.signal.throwIfAborted(),e.log.warn(`Could not determine the latest buildx version, so ${o.BP} is used: ${(0,i.gJ)(t)}. Write \`version: v${o.BP}\` to avoid this request to api.github.com.`),o.BP}}async function findRequested({buildx:e,install:t},r=o.os){if(t&&await requireBuildAlias(),"any"===e.kind){let e=await (0,o.ah)();return(0,a.t)(e.version,r)?void 0:e}return"exact"===e.kind?await (0,o.Am)(e.version,e.digest):void 0}let l="Remove `install`; this action does not change Docker’s configuration. If later steps build with docker, install Docker 23 or newer on the runner, where `docker build` uses buildx.";async function requireBuildAlias(){let{stdout:e}=await (0,s.wc)("docker",["version","--format","{{.Client.Version}}"]),t=e.trim();if(""===t)throw inputError("install: this runner has no `docker`",l);if((0,a.t)(t,"23.0.0"))throw inputError(`install: \`docker build\` of Docker ${t} does not use buildx`,l);let{code:r}=await (0,s.wc)("docker",["buildx","version"]);if(0!==r)throw inputError("install: the buildx plugin of `docker` is not installed on this runner","Install its plugin (Docker: `docker-buildx-plugin`; Debian and Ubuntu: `docker-buildx`), or remove `install`.")}function inputError(e,t){return new i.yo({code:"inputs",message:e,hint:t})}var u=r(865),c=r(3344),d=r(1094),f=r(6728),h=r(42),p=r(2704),m=r(1173),g=r(8154);let w=[["buildkitd-config","buildkitd-config-inline",readConfigFile],["keep-state","keep-builder",parseKeepState],["logout","login",parseLogout]];async function parseAliases(e){let t=new Map;for(let[r,n,i]of w){let s=""===e.given(r)?void 0:i(e);void 0!==s&&(t.set(n,s),e.diagnostics.useAlias(n,r))}let r=await parseNodeList(e);return{texts:t,...r&&{nodeList:r}}}async function parseNodeList(e){let{given:t,diagnostics:r}=e,n=["endpoint","append"].filter(e=>""!==t(e)),i="kubernetes"===t("driver");if(""!==t("nodes")){for(let e of n){let n="endpoint"===e?(0,p.cT)(t(e)):void 0;(0,m.qC)(r.report,e,n)("cannot be combined with `nodes`: list every node in `nodes`, as in `linux/arm64 = ssh://user@host`, or remove `nodes`")}return}if(0===n.length&&!i)return;r.useAlias("nodes",n.at(-1)??"driver");let s=await parseAppend(e),a=firstNode(e,i?"kubernetes://":"local");return s&&a&&[...s,...a]}async function parseAppend({given:e,diagnostics:{report:t}}){let r=e("append"),n={input:"append",given:(0,p.cT)(r),expected:"is not a YAML list of nodes: write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`"};return""===r?[]:await (0,g.j4)(r,n,t)}function firstNode({given:e,diagnostics:t},r){let n="remote"===e("driver");if(""===e("endpoint")&&n)return[];let i=""===e("endpoint")?r:e("endpoint"),s=(0,p.Bk)(i,(0,m.qC)(t.report,"endpoint",(0,p.cT)(i)));if(!s)return;let a=(0,h.EK)(s).withDriver(s,n?"remote":""),o=n||a&&void 0!==(0,h.EK)(a).missingPlatforms,l=(0,f.qA)("platforms",(0,d.ry)(e("platforms")),()=>void 0);return[{endpoint:i,...o&&{platforms:l}}]}function parseKeepState({given:e,diagnostics:{report:t}}){let r=e("keep-state"),n=(0,c.yG)("keep-state",r,t),i=/^false$/i.test(r)&&(0,c.Hn)(e("keep-builder"));return(0,m.WE)((0,m.qC)(t,"keep-state"),r,[[i,"conflicts with `keep-builder: true`, which controls the same setting: remove one of them"]]),n&&/^(false)?$/i.test(e("keep-builder"))?"true":void 0}function parseLogout({given:e,diagnostics:{report:t}}){return(0,c.yG)("logout",e("logout"),t)?void 0:"job"}function readConfigFile({given:e,paths:t,diagnostics:{report:r}}){let n=e("buildkitd-config"),i=(0,m.qC)(r,"buildkitd-config",n),s=t.absolute(n),a=!/[\r\n=]/.test(n);return(0,m.WE)(i,n,[[""!==e("buildkitd-config-inline"),"cannot be combined with `buildkitd-config-inline`: remove one of them"],[!a&&!t.exists(s),"is not a path: write text in `buildkitd-config-inline`, or a file’s path here"],[!t.exists(s),`was not found: ${s}`],[t.isDirectory(s),"is a directory: write the path of the file in it, such as `buildkitd.toml`"]])?t.readFile(n,i):void 0}var v=r(8561),y=r(4231);let b=["node","local","emulate","skip","fail"];var k=r(9060),$=r(5541);let E=/^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/,x=/(?:^|\/)\.\.?(?:\/|$)/,S=/^\s*"?(?:worker\s*\.\s*oci\s*\.\s*)?defaultCgroupParent"?\s*=/im,O=(0,$.N0)(e=>[[!E.test(e)||x.test(e),"is not a valid control group: write its path, such as `/builds`, or `builds.slice:run:` if systemd manages them"]]);function checkCgroupParent(e,t,r,n){if(""===e)return;let i=t.find(({endpoint:e})=>!(0,h.EK)(e).startsDaemon);(0,m.Sw)((0,m.qC)(n,"cgroup-parent",e),[[void 0!==i,`has no effect on ${i?.name??""}, a buildkitd that runs already: write \`defaultCgroupParent\` into its own configuration, below \`[worker.oci]\``],[S.test(r),"conflicts with `defaultCgroupParent` in the buildkitd configuration: remove one of them"],[!S.test(r)&&!(0,k.WB)(r),"cannot be combined with this form of the buildkitd configuration: move the worker settings below `[worker.oci]`"]])}function withCgroupParent(e,t){if(""===t||!(0,h.EK)(e.endpoint).startsDaemon)return e;let r=`defaultCgroupParent = ${JSON.stringify(t)}`;return{...e,buildkitdConfig:(0,k.Rj)(e.buildkitdConfig,[r])}}var _=r(7598);function formatDaemonFiles(e){let t=Object.entries(e).map(([e,t])=>({host:e,...t,path:certificatePath(e,"ca",t.ca)}));return{toml:t.flatMap(({host:e,ca:t,http:r,insecure:n,mirrors:i,path:s})=>[`[registry.${JSON.stringify(e)}]`,...r?["  http = true"]:[],...n?["  insecure = true"]:[],...i.length>0?[`  mirrors = ${JSON.stringify(i)}`]:[],...""===t?[]:[`  ca = [${JSON.stringify(`/etc/buildkit/${s}`)}]`]]).map(e=>`${e}
-`).join(""),files:Object.fromEntries(t.filter(({ca:e})=>""!==e).map(({ca:e,path:t})=>[t,e]))}}function certificatePath(e,t,r){let n=(0,_.createHash)("sha256").update(r).digest("hex").slice(0,8);return`certs/${e.replace(/[^a-zA-Z0-9.-]+/g,"_")}/${t}-${n}.pem`}function withRegistryConfig({nodes:e,localFallback:t},r){let{toml:n,files:i}=formatDaemonFiles(r),withConfig=e=>""!==n&&(0,h.SV)(e).startsDaemon&&void 0===e.existingNodeName?{...e,buildkitdConfig:[(0,k.yS)(e.buildkitdConfig,Object.keys(r)),n].filter(e=>""!==e).join("\n"),daemonFiles:{...e.daemonFiles,...i}}:e;return{nodes:e.map(withConfig),localFallback:withConfig(t)}}let T=["docker","remote"];function parseDaemonConfig({text:e,report:t,paths:r,note:n},i){let s=e("buildkitd-config-inline");if(""!==s)return parseConfig(s,r,(0,m.qC)(t,"buildkitd-config-inline"));let{file:a,text:o}=""!==e("builder")||T.includes(e("driver"))?{file:"",text:""}:i.defaultConfig();if(""===o)return{buildkitdConfig:""};let l=(0,m.qC)(t,"buildkitd-config");return n(`The daemons that this step starts have the configuration ${a}, as with \`buildx create\`.`),{...parseConfig(o,r,(e,t)=>l(`${e}; this is in ${a}, buildx’s default configuration`,t)),defaultFile:a}}function parseConfig(e,t,r){checkKeys(e,r);let n={};return{buildkitdConfig:(0,k.Xf)(e,({host:e,kind:i,path:s})=>{let a=`${t.readFile(s,r)}
-`,o=certificatePath(e,i,a);return n[o]=a,`/etc/buildkit/${o}`}),...Object.keys(n).length>0&&{daemonFiles:n}}}function checkKeys(e,t){let r="";for(let{text:n,line:i}of(0,d.uz)(e)){let[,e,s=""]=/^(\[\[?)\s*([^\]]+?)\s*\]/.exec(n)??[],a=plainKey(void 0===e?/^([^=]+)=/.exec(n)?.[1]??"":s);(0,m.WE)(e=>t(`in line ${i} ${e}`,n),void 0,[["[["===e&&/^worker(\.|$)/.test(a),`prevents buildkitd from starting: write a worker once, as \`[${a}]\`; ${C}`],[isIgnored(a,void 0===e?r:""),A]]),void 0!==e&&(r=a)}}function isIgnored(e,t){return!R.test(t)&&R.test(""===t?e:`${t}.${e}`)}let C="list other machines in `nodes` instead",A=`is ignored by buildkitd, which would silently build under emulation: ${C}`,R=/^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/;function plainKey(e){return e.replace(/["'\s]/g,"")}var P=r(8788);let D={"docker-container":"Docker Engine",remote:"buildkitd",docker:"Docker Engine",kubernetes:"cluster"},N=Object.keys(D),L={remote:"`unix:///run/buildkit/buildkitd.sock`, `ssh://user@host/run/buildkit/buildkitd.sock` or `tcp://host:1234`",kubernetes:"`kubernetes://`"};function checkDriver(e,t,r,n){let i="remote"===e&&!r;if((0,m.WE)((0,m.qC)(n,"driver"),e,[[i,"needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`"]]),""===e||i)return;let s=L[e],a=`${void 0===s?"":`write ${s}, or `}remove \`driver\``,o=`\`driver: ${e}\` needs a ${D[e]}: ${a}`;for(let{endpoint:r}of t){let{target:t}=(0,h.EK)(r),i=t!==D[e];(0,m.WE)((0,m.qC)(n,"nodes"),(0,p.T0)(r),[[i,`is a ${t}, and ${o}`]])}}function checkBuiltIn(e,t,r){if("docker"===e&&((0,m.Mf)(r,[[!0,["driver-opts","buildkitd-flags","buildkitd-config-inline","cgroup-parent"],"cannot be combined with `driver: docker`: its BuildKit reads only the `daemon.json` of the engine. Remove one of them"],[!0,["keep-builder"],"is always true with `driver: docker`: remove it"]]),""===r.text("driver-opts")&&""===r.text("buildkitd-flags")))for(let{name:e}of t.filter(hasOwnSettings))(0,m.qC)(r.report,"nodes")("sets `driver-opts` or `buildkitd-flags`, and the BuildKit of `driver: docker` reads only the `daemon.json` of its engine: remove them",e)}function hasOwnSettings({endpoint:e,driverOpts:t,buildkitdFlags:r}){let{target:n}=(0,h.EK)(e);return"Docker Engine"===n&&(Object.keys(t).length>0||r.length>0)}function checkPods(e,t){let r=e.filter(e=>(0,h.SV)(e).onDemand),n=r.some(({driverOpts:e})=>(0,c.Hn)(e.rootless));(0,m.Mf)(t,[[n,["buildkitd-config-inline","registries","cgroup-parent"],"has no effect with `rootless=true`, because a rootless pod does not read the buildkitd configuration of buildx: remove one of them"],[r.length>0&&r.length===e.length,["keep-builder"],"has no effect with kubernetes: pods are deleted after the run. Remove it; the cache in the registry remains, and a buildkitd that runs in the cluster, at `tcp://host:1234`, keeps its own"]])}function checkUse(e,t){let targetOf=({endpoint:e})=>(0,h.EK)(e).target,[r]=e,n=r&&e.find(e=>"cluster"===targetOf(e)!=("cluster"===targetOf(r)));if(!n)return;let i=`${r.name} is a ${targetOf(r)} and ${n.name} is a ${targetOf(n)}`;(0,m.qC)(t,"use","true")(`requires nodes with the same driver, but ${i}: remove it`)}var j=r(7409);function readStrings(e,t=1/0){let r=[],n=0;for(;n+4<=e.length&&r.length<t;){let t=n+4+e.readUInt32BE(n);if(t>e.length)break;r.push(e.subarray(n+4,t)),n=t}return r}var M=r(9711),I=r(9997);let q="ssh-known-hosts",U=/^(ssh-(rsa|ed25519|dss)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)$/,B="write `host ssh-ed25519 AAAA…`, as in a known_hosts file",F=`holds a private key, which belongs in \`ssh-private-key\` and in a secret: ${B}`;function parseKnownHosts(e,t=()=>void 0){let r=(0,m.qC)(t,q),n=/PRIVATE KEY|PuTTY-User-Key-File/.test(e);return((0,m.WE)(r,void 0,[[n,F]])?(0,d.uz)(e):[]).flatMap(e=>parseLine(e,r)??[])}function formatKnownHosts(e){return e.map(({marker:e,patterns:t,keyType:r,key:n})=>`${""===e?"":`@${e} `}${t.join(",")} ${r} ${n}
-`).join("")}function covers(e,t,r){let n=22===r?[t]:[`[${t}]:${r}`,t],i=e.filter(({patterns:e})=>n.some(t=>(0,I._)(e,t.toLowerCase(),matches))),s=new Set(i.filter(({marker:e})=>"revoked"===e).map(({key:e})=>e));return i.some(({marker:e,key:t})=>"revoked"!==e&&!s.has(t))}function checkKnownHosts(e,t,r){for(let{host:n,port:i,alias:s}of new Map(t.flatMap(e=>[e,...e.jumps??[]]).map(knownName).filter(({host:t,port:r})=>!covers(e,t,r)).map(e=>[`${e.host}:${e.port}`,e])).values()){let e=22===i?n:`[${n}]:${i}`,t=`ssh-keyscan${22===i?"":` -p ${i}`} ${n}`;(0,m.qC)(r,q)((0,M.O)("unknownHost",{name:e,scan:t,host:s}))}}function knownName({host:e,hostName:t=e,hostKeyAlias:r,port:n}){return{alias:22===n||t!==e?e:`-p ${n} ${e}`,host:r??t,port:void 0===r?n:22}}function parseLine({text:e,line:t},r){let[,n="",i=""]=/^(?:@(\S+)\s+)?(.*)$/.exec(e)??[],[s="",a="",o=""]=i.split(/\s+/),l=s.split(",").map(canonicalPattern),u=e.includes(" ")||e.length<40?e:void 0;return(0,m.WE)(e=>r(`in line ${t} ${e}`,u),u,[[!["","cert-authority","revoked"].includes(n),"begins with an unknown marker: `@cert-authority` and `@revoked` are known"],...fieldProblems(s,a,o),...l.flatMap(patternProblems)])?{marker:n,patterns:l,keyType:a,key:o}:void 0}function fieldProblems(e,t,r){let n=/^\d+$/.test(e)&&/^(SHA256|MD5):/.test(t);return[[U.test(e),`lacks the host's name before its key: ${B}`],[n,`is a fingerprint, and the key itself is needed: ${B}`],[""===r,`is not complete: ${B}`],[!U.test(t),`has an unknown type of key, \`${(0,y.ml)(t)}\`: ${B}`],[!isKey(t,r),"has a damaged key, which was cut off or broken into several lines: copy the whole line again"]]}function canonicalPattern(e){let[,t="",r="",n=""]=/^(!?\[?)([0-9a-f]*:[0-9a-f:.]+)((?:\]:\d+)?)$/i.exec(e)??[];return""===r?e:`${t}${(0,j.rQ)(r)}${n}`}function patternProblems(e){let[,t="",r=""]=/^([^:[\]]+):(\d+)$/.exec(e)??[];return[[""!==t,`has a port without brackets: write \`[${t}]:${r}\``],[e.startsWith("|")&&!/^\|1\|[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]+=*$/.test(e),"has a damaged hashed name: copy the whole line again"],[""===e||"!"===e,`has an empty name between its commas: ${B}`]]}function isKey(e,t){let r=Buffer.from(/^[A-Za-z0-9+/]+={0,2}$/.test(t)?t:"","base64"),n=readStrings(r);return n.reduce((e,t)=>e+4+t.length,0)===r.length&&n.length>1&&n[0]?.toString("latin1")===e}function matches(e,t){if(!e.startsWith("|1|"))return(0,I.H)(e,t);let[,,r="",n=""]=e.split("|");return(0,_.createHmac)("sha1",Buffer.from(r,"base64")).update(t).digest().equals(Buffer.from(n,"base64"))}let H="nodes",W={endpoint:{kind:"local"},platforms:[],driverOpts:{},buildkitdFlags:[]},K="`platform = endpoint`, for example `linux/arm64 = ssh://user@host`";function localFallbackNode(e){let{driverOpts:t,buildkitdFlags:r=[]}=e,n=(0,P.A5)((0,h.EK)(W.endpoint),t);return{...W,name:"local",driverOpts:n,buildkitdFlags:r,...configOf(e)}}function configOf({buildkitdConfig:e,daemonFiles:t}){return{buildkitdConfig:e,...t&&{daemonFiles:t}}}async function parseNodesInput(e,t,r){let report=({given:e,...t})=>r({...t,...void 0!==e&&{given:(0,p.cT)(e)}}),n=mergeNodes(await parseDrafts(e,t,report)??[W],report);checkDefaults(n,t,report);let i=nameNodes(n,t);for(let e of i)checkOptions(e,report);return i}async function parseDrafts(e,{driver:t="",list:n},i){let s=(0,d.uz)(e),a=/^(-(\s|$)|---|\[)/.test(s[0]?.text??"");if(void 0!==n||a){let{parseAppend:s,parseNodeList:a}=await r.e(227).then(r.bind(r,5227));return n?a(n,t,i):await s(e,t,i)}return 0===s.length?void 0:s.flatMap(e=>node_list_parseLine(e.text,i)??[])}let z=/=.*[\s,][a-z0-9]+\/[a-z0-9/.]+\s*=/;function node_list_parseLine(e,t){let r=(0,m.qC)(t,H,(0,p.cT)(e));if(!(0,m.WE)(r,void 0,[[z.test(e),"contains two nodes: write one per line"]]))return;let[,n,i=""]=/^([^=]*)=\s*(.*)$/.exec(e)??[];void 0===n&&(0,m.WE)(r,void 0,problemsWithoutEquals(e));let s=(n??"").split(/[,\s]+/).filter(e=>""!==e),a=(0,f.qA)(H,s,({given:e="",expected:t})=>r(`holds \`${e}\`, which ${t}`));(0,m.Sw)(r,[[void 0!==n&&0===s.length,`has no platform: write ${K}`],[void 0!==n&&""===i,"has no endpoint after `=`: write `local` or `ssh://user@host`"]]);let o=""===i?void 0:(0,p.Bk)(i,r);return o&&a.length>0?{...W,endpoint:o,platforms:a}:void 0}function problemsWithoutEquals(e){let t=e.split(",").every(e=>(0,f.FL)(e));return[[void 0!==(0,p.Bk)(e),`has no platform: write \`linux/arm64 = ${e}\``],[t,`has no endpoint: write \`${e} = ssh://user@host\` or \`${e} = local\``],[!0,`is not a node: write ${K}`]]}function mergeNodes(e,t){let r=new Map;for(let n of e){let{endpoint:e}=n,i=(0,h.EK)(e).mergeKey?.(e,optionsKey(n))??(0,p.T0)(e),s=r.get(i);s?optionsKey(s)===optionsKey(n)?r.set(i,{...s,platforms:[...new Set([...s.platforms,...n.platforms])]}):(0,m.qC)(t,H)("has several entries with different names or options, or one of them without platforms: merge the entries into one with all of its platforms",(0,p.T0)(e)):r.set(i,n)}return[...r.values()]}function optionsKey({name:e,driverOpts:t,buildkitdFlags:r,platforms:n}){return JSON.stringify([e,Object.entries(t).sort(),r,0===n.length])}function checkDefaults(e,t,r){let{driverOpts:n,buildkitdFlags:i=[],buildkitdConfig:s,defaultFile:a}=t,o=[...new Set(e.map(({endpoint:e})=>(0,h.EK)(e)))],l=o.filter(({startsDaemon:e})=>e),u=l.length>0?l:[(0,h.EK)(W.endpoint)];if((0,P.p3)(n,u,(0,m.qC)(r,"driver-opts")),0!==o.length&&!(l.length>0))for(let[e,t]of Object.entries({"driver-opts":!Object.keys(n).every(P.$0),"buildkitd-config-inline":""!==s&&void 0===a,"buildkitd-flags":i.length>0}))(0,m.WE)((0,m.qC)(r,e),void 0,[[t,"has no effect: every node is a buildkitd that runs already, and is configured where it runs"]])}function checkOptions({endpoint:e,driverOpts:t},r){let n=(0,h.EK)(e),i=(0,m.qC)(r,H,(0,p.T0)(e)),s=`${P.Gd.join(", ")} are for a buildkitd at \`tcp://host:port\`: remove them`,a=n.startsDaemon&&Object.keys(t).some(P.$0);n.validate?.(t,i),(0,m.Sw)(i,[[a,`is a ${n.target}, and ${s}`]])}function nameNodes(e,t){let r=new Set(e.flatMap(({name:e})=>void 0===e?[]:[e.toLowerCase()]));return e.flatMap(e=>{let n=(0,h.EK)(e.endpoint);return expandNode(n,withDefaults(n,e,t)).map(({base:e,...i})=>({...i,name:i.name??uniqueName(e,r),...n.startsDaemon?configOf(t):{buildkitdConfig:""}}))})}function expandNode(e,t){return e.expand?.(t)??[{...t,base:e.baseName(t.endpoint)}]}function withDefaults(e,t,{driverOpts:r,buildkitdFlags:n=[]}){return{...t,driverOpts:{...(0,P.A5)(e,r),...t.driverOpts},buildkitdFlags:e.startsDaemon&&0===t.buildkitdFlags.length?n:t.buildkitdFlags}}function uniqueName(e,t){let r=e;for(let n=2;t.has(r.toLowerCase());n++)r=`${e}-${n}`;return t.add(r.toLowerCase()),r}var Y=r(8085);let G="give the whole text of a private key file, from its BEGIN to its END line",V="`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`",Z={damaged:"holds a damaged key, which was cut off or changed when it was pasted: give the text of the key file again, for example with `gh secret set NAME < key`",publicKey:"holds a public key: give the private one, the file without `.pub`; the public one belongs in `~/.ssh/authorized_keys` on the node",passphrase:`holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${V}; or remove the passphrase from a copy, \`ssh-keygen -p -N '' -f copy\``,dsa:`holds a DSA key, which OpenSSH no longer supports: make a new key, ${V}`,otherBlock:`contains a PEM block that is not a private key: ${G}`,other:`contains text that is not a private key: ${G}`,noEnd:`has a BEGIN line without the END line that belongs to it, so a part is missing: ${G}`,noBegin:`has an END line without the BEGIN line that belongs to it, so a part is missing: ${G}`,noFrame:`lacks its BEGIN and END lines: ${G}`,fileName:`is a file name: ${G}`,putty:"is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of that file",base64:"is encoded with base64: give the text of the key file itself; a secret can have several lines"};function parseSshKeys(e,t){let r=(0,m.qC)(t,"ssh-private-key"),n=(0,Y.AL)(e),i=[...n.matchAll(Y.oA)].flatMap(([,e="",t=""])=>(0,m.WE)(r,void 0,blockProblems(e,t))?[`${(0,Y.Dd)(e,t)}
-`]:[]);return(0,m.WE)(r,void 0,restProblems(n.replace(Y.oA,"\n"))),[...new Set(i)]}function blockProblems(e,t){let r=t.replace(/\s+/g,""),n=Buffer.from(r,"base64");return[["ENCRYPTED PRIVATE KEY"===e||t.includes("ENCRYPTED"),Z.passphrase],[e.endsWith("PUBLIC KEY"),Z.publicKey],[e.startsWith("CERTIFICATE")||!e.endsWith("PRIVATE KEY"),Z.otherBlock],["DSA PRIVATE KEY"===e,Z.dsa],[!J.test(r),Z.damaged],..."OPENSSH PRIVATE KEY"===e?opensshProblems(n):[[!isDerSequence(n),Z.damaged]]]}let J=/^[A-Za-z0-9+/]+={0,2}$/;function opensshProblems(e){let t="openssh-key-v1\0",[r,n,i]=readStrings(e.subarray(t.length),3),s=[r,n,i].reduce((e,t)=>e+4+(t?.length??0),t.length),[a,o]=readStrings(e.subarray(s+4),2);return[[e.subarray(0,t.length).toString("latin1")!==t||!i||!a?.length||!o?.length,Z.damaged],[r?.toString("latin1")!=="none",Z.passphrase]]}function isDerSequence(e){let[t,r=0]=e,n=128&r?127&r:0;if(48!==t||n>4||e.length<2+n)return!1;let i=0===n?r:e.readUIntBE(2,n);return e.length===2+n+i}let Q=/^(---- BEGIN SSH2 PUBLIC KEY|(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\S+|sk-\S+) AAAA)/m;function restProblems(e){let t=e.split("\n").map(e=>e.replace(/["',;]/g,"").trim()).filter(e=>""!==e&&!e.startsWith("#")).join("\n"),r=t.replace(/\s+/g,""),n=J.test(r)&&r.length>40?Buffer.from(r,"base64").toString("latin1"):"",i=/^\S+$/.test(t)&&/^[~./]|\.(pem|key|pub|ppk)$|^id_/.test(t);return[[t.includes("-----BEGIN"),Z.noEnd],[t.includes("-----END"),Z.noBegin],[/^PuTTY-User-Key-File-/m.test(t),Z.putty],[Q.test(t),Z.publicKey],[/-----BEGIN|PuTTY-User-Key-File-/.test(n),Z.base64],[/^(openssh-key-v1|0)/.test(n),Z.noFrame],[i,Z.fileName],[""!==t,Z.other]]}function keyLines(e){return[...e.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([,e=""])=>e.split(/\s+|\\n/)).filter(e=>e.length>7)}let X={fallback:["fallback",(e,t)=>{let r=[];for(let n of(0,d.ry)(e)){let e=b.find(e=>e===n),i=r.find(e=>"skip"===e||"fail"===e);(0,m.WE)(t,n,[[void 0===e,`is not one of ${b.map(e=>`\`${e}\``).join(", ")}${(0,y.au)(n,b)}`],[void 0!==e&&r.includes(e),"is listed twice: list each word once, in the order to try"],[void 0!==i,`is never used after \`${i??""}\`: move it before \`${i??""}\`, or remove it`]])&&void 0!==e&&r.push(e)}return r.length>0?r:["node","local"]}],use:["use",(0,$.zM)()],keepBuilder:["keep-builder",(0,$.zM)()]},ee={driver:["driver",(e,t)=>{let r=N.find(t=>t===e),n=void 0===r&&""!==e;return(0,m.WE)(t,e,[[n,`is not a valid driver: use \`docker-container\` (Docker Engines), \`docker\` (the BuildKit inside them), \`remote\` (buildkitd) or \`kubernetes\`${(0,y.au)(e,N)}`]]),r??""}],driverOpts:["driver-opts",P.uk],buildkitdFlags:["buildkitd-flags",P.Zx],cgroupParent:["cgroup-parent",O]};async function parseBuilderInputs(e,t){let r=(0,$.M$)(X,e),{driver:n,cgroupParent:i,...s}=(0,$.M$)(ee,e),a={...s,...parseDaemonConfig(e,t)},o=await parseNodes(e,{...a,driver:n,list:e.nodeList},t);checkBuiltIn(n,o,e),r.use&&checkUse(o,e.report),checkCgroupParent(i,o,a.buildkitdConfig,e.report);let l=await parseSsh(o,e);return{...l,nodes:l.nodes.map(e=>({...withCgroupParent(e,i),..."docker"===n&&{builtIn:!0}})),...r,localFallback:withCgroupParent(localFallbackNode(a),i)}}async function parseNodes(e,t,n){let{text:i,report:s,paths:a,nodeList:o}=e;if(""!==i("builder")){let e=(0,f.qA)("platforms",(0,d.ry)(i("platforms")),()=>void 0),{parseBuilder:t}=await r.e(392).then(r.bind(r,392));return t(i("builder"),{text:i,platforms:e,report:s},n)}let l=await parseNodesInput(i("nodes"),t,s);for(let{endpoint:r}of(checkDriver(t.driver,l,""!==i("nodes")||void 0!==o,s),checkPods(l,e),l.filter(e=>void 0===e.endpoint.socket))){let{path:e,kubeconfig:t}=r;"string"==typeof e&&a.use(e,"nodes","connect"),"string"==typeof t&&a.use(t,"nodes")}return l.map(t=>({...t,driverOpts:readPems(t.driverOpts,e)}))}function readPems(e,{paths:t,report:r}){return Object.fromEntries(Object.entries(e).map(([e,n])=>{if(!["cacert","cert","key"].includes(e)||""===n||n.includes("-----BEGIN"))return[e,n];let i=(0,m.qC)(r,"nodes",`${e}=${n}`);return[e,`${t.readFile(n,e=>i(e))}
-`]}))}async function parseSsh(e,t){let{env:r,text:n,report:i,hasIssue:s}=t,a=parseSshKeys(n("ssh-private-key"),i),o=parseKnownHosts(n("ssh-known-hosts"),i),l=""===n("ssh-config")?e:await withSshConfig(e,t);s("ssh-known-hosts")||s("ssh-config")||isWithheld(t)||checkKnownHosts(o,l.flatMap(e=>(0,h.b9)(e)??[]),i);let u=!(0,v.N)(r)&&["ssh-known-hosts","ssh-private-key"].every(e=>""===n(e));return(0,m.WE)((0,m.qC)(i,"ssh-private-key"),void 0,[[u&&s("ssh-known-hosts")&&(r.SSH_AUTH_SOCK??"")==="","is empty, and so is `ssh-known-hosts`: secrets and variables are empty if their name is misspelled, if the job does not name the `environment` that has them, and in runs for forks; only nodes with Tailscale SSH need no key"]]),{nodes:l,sshKeys:a,knownHosts:formatKnownHosts(o)}}function isWithheld({text:e,event:t}){return"fork"===t.trust&&""===e("ssh-known-hosts")&&""===e("ssh-private-key")}async function withSshConfig(e,t){let{parseSshConfig:n}=await r.e(560).then(r.bind(r,2560)),{resolve:i}=n(t);return e.map(e=>{let t=(0,h.b9)(e);return t?{...e,ssh:i(t)}:e})}var et=r(1498),er=r(379),en=r(4312),ei=r(2601);function checkTogether(e,t,{report:r}){let{load:n,call:i,exports:s,imagePush:a}=e,o=t.reduce((e,t)=>e+Math.max(t.length,1),0),l=t.find(e=>e.length>1)??[],u=`write \`platforms: ${l[0]??""}\`, or push and pull`;(0,m.WE)((0,m.qC)(r,"load"),"true",[[n&&l.length>0,`loads one platform into the local engine, but this builds ${l.join(", ")}: ${u}`]]),(0,m.WE)((0,m.qC)(r,"call"),i,[[void 0!==i&&(n||s.length>0||"yes"===a),"builds nothing, but `load` or `outputs` need a build: remove one of them"]]),o>1&&checkShared(e,`would be written by ${o} builds, which overwrite each other`,r)}function checkShared({cacheTo:e,exports:t},r,n){for(let t of e){let e=(0,ei.Q)((0,en.fn)(t)),i="registry"===e?"use `cache`, which stores one cache per platform and variant, with the image or at `type=registry,ref=…`":`write it in \`cache\`, \`cache: type=${e},…\`, which adds variant and platform to its name`;(0,m.WE)((0,m.qC)(n,"cache-to"),"registry"===e?t:`type=${e}`,[[!er._e.get(e)?.isInImage,`${r}: ${i}`]])}for(let{type:e,dest:i}of t)(0,m.WE)((0,m.qC)(n,"outputs"),`type=${e},dest=${i}`,[["local"!==e,`${r}: build one platform and no variants, or write \`type=local\`, which has a directory per build`]])}var es=r(9267),ea=r(9310);function checkTagged(e,t,r,n){let{text:i,event:s,report:a,hasIssue:o}=e;if(o("image","tags"))return;let l=r.names.length>0,u=(0,y.ml)(r.names.join(", ")),c=(0,m.qC)(a,"image");if(!(0,m.WE)(c,void 0,[[0===t.length,"is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`"],[l&&""===i("image"),`is empty, but \`tags\` has names without a repository (${u}): write the repository here, or full references there`]])||n||l||0!==r.references.length||(0,m.qC)(a,"tags")(noTags(i("tags"),s,r)),l||0===r.references.length)return;let d=new Set(r.references.map(ea.Sh));for(let e of t.map(ea.Sh).filter(e=>!d.has(e)))c("gets no tag, because all full references in `tags` are to other repositories: add one to `tags`, or remove this repository",e)}function noTags(e,{name:t,ref:r},{notes:n}){if(""===e)return`is empty, and the event \`${t}\` has no branch or tag: write tag names such as \`nightly\``;let i=n.length>0?` (${n.join("; ")})`:"";return`has no rule that gives a tag for the event \`${t}\` of \`${r}\`${i}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``}function checkTagsDiffer(e,{report:t}){let r=new Map,n=new Set;for(let{name:i,tags:s}of e)for(let e of s.map(ea.jU)){let s=r.get(e)??i;r.set(e,s);let a=`has the same tag as \`${s}\`, ${e}: give each variant its own \`tag-suffix\``;(0,m.WE)((0,m.qC)(t,"variants"),i,[[s!==i&&!n.has(`${s} ${i}`),a]]),n.add(`${s} ${i}`)}}function checkPlatforms(e,t,r){if(r.hasIssue("nodes")||t.some(({platforms:e})=>0===e.length)||(checkHaveNode(e,t,r),r.hasIssue("platforms")))return;let n=t.flatMap(({platforms:e})=>e),i=[...new Set(e.flatMap(({platforms:e})=>e.length>0?e:n))];for(let t of e[0]?.annotations??[]){let{platform:e}=t,n=`is for ${e??""}, which is not built here: the platforms are ${i.join(", ")}`;(0,m.WE)((0,m.qC)(r.report,"annotations"),(0,es.tn)(t),[[void 0!==e&&!i.includes(e),n]])}}function checkHaveNode(e,t,{text:r,report:n}){let i=t.map(({name:e,platforms:t})=>`${e} builds ${t.join(", ")}`).join("; "),s=new Set((0,f.qA)("platforms",(0,d.ry)(r("platforms")),()=>void 0));for(let r of new Set(e.flatMap(({platforms:e})=>e)))(0,m.WE)((0,m.qC)(n,s.has(r)?"platforms":"variants"),r,[[!t.some(({platforms:e})=>e.includes(r)),`has no node (${i}): add a line to \`nodes\`, such as \`${r} = ssh://user@host\``]])}var eo=r(9229),el=r(5722),eu=r(6894);function ssh_parseSsh(e){return(0,d.DQ)("ssh",e.text("ssh"),e.report).flatMap(({text:e})=>joinPaths((0,d.ry)(e))).map(t=>parseSshEntry(t,e))}function parseGitAgent(e,t){return(0,m.WE)((0,m.qC)(t.report,"context"),e,agentProblems(t,"set `ssh: default=/path/to/key`"))?["default"]:[]}function parseSshEntry(e,t){let{paths:r,report:n}=t,[,i="",s=""]=/^([^=]*)(?:=(.*))?$/s.exec(e)??[],a=(0,d.ry)(s).map(e=>r.use(e,"ssh","connect"));return(0,m.WE)((0,m.qC)(n,"ssh"),e,[[!/^[A-Za-z0-9_.-]+$/.test(i),"has no id: write `default`, or `id=/path/to/key`"],...0===a.length?agentProblems(t,"write `default=/path/to/key`"):a.flatMap(e=>fileProblems(e,a,r))]),0===a.length?i:`${i}=${a.join(",")}`}function agentProblems({env:e,paths:t},r){let n=e.SSH_AUTH_SOCK??"",i=`start one in an earlier step, or ${r}`;return[[""===n,`needs an agent, but SSH_AUTH_SOCK is not set: ${i}`],[!t.exists(n),`needs an agent, but SSH_AUTH_SOCK names ${n}, which does not exist: ${i}`],[t.isDirectory(n),`needs an agent, but SSH_AUTH_SOCK names ${n}, a directory: ${i}`]]}function fileProblems(e,t,r){let n=r.isFile(e)?r.tryRead(e):void 0;return[[!r.exists(e),`does not name a socket or key: ${e} was not found`],[r.isDirectory(e),`does not name a socket or key: ${e} is a directory`],[void 0!==n&&!ssh_isKey(n),`does not name a key: ${e} is not a private key without a passphrase`],[void 0===n&&t.length>1,`names several paths, but ${e} is not a readable key: write keys only`]]}function ssh_isKey(e){let t=[];return parseSshKeys(e,e=>t.push(e)).length>0&&0===t.length}function joinPaths(e){return e.reduce((e,t)=>{let r=e.at(-1);return/^[./]/.test(t)&&r?.includes("=")?[...e.slice(0,-1),`${r},${t}`]:[...e,t]},[])}var ec=r(1715);let ed={what:"attestation",example:"type=sbom",types:["provenance","sbom"]};function parseAttests(e,t){let{text:r,env:n,event:i,report:s}=e,a=parseListed(e),o=t||(0,c.Hn)(n.BUILDX_NO_DEFAULT_ATTESTATIONS)?"false":"",l=""===r("provenance")?a.get("provenance"):void 0,u=void 0===l?r("provenance")||o:l||"true",d=(0,m.qC)(s,void 0===l?"provenance":"attests",u),f=""===r("sbom")?a.get("sbom"):parseSbom(r("sbom"),(0,m.qC)(s,"sbom",r("sbom"))),h=void 0===f||isDisabled(f)?[]:[["type=sbom",f].filter(Boolean).join(",")];return{provenance:parseProvenance(u,i,d),attests:h}}function isDisabled(e){return/\bdisabled=true\b/.test(e)}function parseListed({text:e,report:t}){let r=(0,m.qC)(t,"attests"),n=new Map;for(let i of(0,d.DQ)("attests",e("attests"),t)){let e=(0,ei.M)(i.text,ed,r);if(!e)continue;let t=(0,ei.Q)(e);n.has(t)&&r("is given twice: write it once, with all of its attributes",`type=${t}`),n.set(t,(0,ec.eI)(e.filter(([e])=>"type"!==e)))}return n}function parseSbom(e,t){if(/^(false|False|FALSE)$/.test(e))return;let r=/^(true|True|TRUE)$/.test(e)?[]:(0,ec.vB)(e);return(0,m.WE)(t,e,[[!r,"is not valid: write `true`, `false` or `generator=image`"]]),r&&(0,ec.eI)(r)}let ef=["mode","builder-id","capture-usage","disabled","filename","inline-only","reproducible","version"],eh="write `mode=min` or `mode=max`";function parseProvenance(e,t,r){if(/^(false|False|FALSE)$/.test(e)||isDisabled(e))return"";let n=/^(|true|True|TRUE)$/.test(e),i=""===e&&!1!==t.isPrivate?"mode=min,inline-only=true":"mode=max",s=(0,ec.Kp)(e);(0,m.WE)(r,e,[[void 0===s,"has a quote in the middle of a field: put the whole field between quotes"]]);let a=n||(s?.every(e=>isProvenanceAttribute(e,r))??!1);return withBuilder(n||!a?i:e,t)}function isProvenanceAttribute(e,t){let[,r="",n=""]=/^([^=]*)=(.*)$/.exec(e)??[],i=(0,y.au)(`mode=${e}`,["mode=min","mode=max"]);return(0,m.WE)(t,void 0,[[!e.includes("="),`is not valid: write \`true\`, \`false\`, \`mode=min\` or \`mode=max\`${i}`],[!ef.includes(r),`has the unknown attribute \`${(0,y.ml)(r)}\`: ${eh}${(0,y.au)(r,ef)}`],["mode"===r&&!["min","max"].includes(n),`has an unknown mode: ${eh}`],[""===n,`has no value for \`${r}\`: ${eh}`]])}function withBuilder(e,{serverUrl:t,repository:r,runId:n,runAttempt:i}){if(/(^|,)builder-id=/.test(e)||""===r)return e;let s=r.split("/").map(encodeURIComponent).join("/");return`${e},builder-id=${t}/${s}/actions/runs/${n}/attempts/${i}`}function isAddress(e){let t=/^\[(.+)\]$/.exec(e)?.[1]??e,r=/^\d{1,3}(\.\d{1,3}){3}$/.test(t)&&t.split(".").every(e=>256>Number(e));return"host-gateway"===e||r||t.includes(":")&&URL.canParse(`http://[${t}]/`)}let ep=["network.host","security.insecure","device"],em=(0,$.p_)(e=>[[!/^(network\.host|security\.insecure|device(=.+)?)$/.test(e),"is not a valid entitlement: use `network.host`, `security.insecure` or `device=…`"+(0,y.au)(e,ep)]]),eg=(0,$.N0)(e=>[[!["default","none","host"].includes(e),"is not one of `default`, `none`, `host`; a network of the node is set in `driver-opts`, as `network=…`"]]),ew=(0,$.N0)(e=>[[!/^\d+(\.\d+)? ?([kmgt]i?b?|b)?$/i.test(e),"is not a valid size: write bytes, or a size such as `128m`"]]),ev="core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack",ey=(0,$.p_)(e=>{let[,t="",r,n]=/^([^=]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(e)??[],i=ev.split(", "),s=void 0!==n&&"-1"!==n&&("-1"===r||Number(r)>Number(n));return[[""===t,"is not a valid limit: write `nofile=1024:2048`, the soft limit first"],[!i.includes(t),`has an unknown limit: valid limits are ${ev}${(0,y.au)(t,i)}`],[s,"has a soft limit above the hard limit: write `nofile=1024:2048`"]]}),eb={build:void 0,check:"check",lint:"check",outline:"outline",targets:"targets"},parseCall=(e,t)=>{if(""===e)return;let[r="",...n]=(0,d.ry)(e),i=Object.keys(eb).find(e=>e===r),s=void 0!==i&&n.every(e=>/^(format|ignorestatus)=/.test(e));return(0,m.WE)(t,e,[[!s,`is not one of \`build\`, \`check\`, \`outline\`, \`targets\`${(0,y.au)(r,Object.keys(eb))}`]]),s?eb[i]:void 0};var ek=r(7637);let e$={hosts:["add-hosts",(e,t)=>{let r=new Map;for(let n of(0,d.ry)(e)){let[,e="",i=""]=/^([^\s:=]+)[:=](\S+)$/.exec(n)??[];(0,m.WE)(t,n,[[""===e,"is not a host with its address: write `name:10.0.0.1`"],[!isAddress(i),"has no valid address after the name: write `name:10.0.0.1`, `name:[fd00::1]` or `name:host-gateway`"],[r.has(e)&&r.get(e)!==i,`gives \`${e}\` a second address: keep one of them`]])&&r.set(e,i)}return Object.fromEntries(r)}],entitlements:["allow",em],network:["network",eg],noCache:["no-cache",(0,$.zM)()],noCacheFilters:["no-cache-filters",(0,$.p_)()],pull:["pull",(0,$.zM)()],shmSize:["shm-size",ew],ulimits:["ulimit",ey]};function parseSettings(e){let{call:t,load:r}=(0,$.M$)({call:["call",parseCall],load:["load",(0,$.zM)()]},e),n=(0,ek.Q8)(e,r);return{...parseAttests(e,n.load||n.exports.some(({type:e})=>"docker"===e)),...n,...(0,$.M$)(e$,e),...t&&{call:t},cacheFrom:(0,en.SP)("cache-from",e),cacheTo:(0,en.SP)("cache-to",e),contexts:(0,el.YN)(e),secrets:(0,eu.dC)(e),ssh:ssh_parseSsh(e),rewriteTimestamps:hasEpoch(e)}}function hasEpoch({env:e,report:t}){let[r,n]=["SOURCE_DATE_EPOCH",e.SOURCE_DATE_EPOCH??""];return(0,m.WE)((0,m.qC)(t,r),n,[[!/^(\d*|context)$/.test(n),"is not a valid time: write whole seconds since 1970, as `git log -1 --pretty=%ct` prints them"]]),""!==n}function parseTrust({text:e,report:t,event:r}){let n={auto:r.trust,pr:(0,eo.$k)(r.trust,"pr"),fork:"fork"};return(0,$.M$)({trust:["trust",(0,$.Yq)(n,r.trust)]},{text:e,report:t}).trust}let eE=["secrets","secret-envs","secret-files","ssh"];function parseSettingsForTrust(e){let{event:t,text:r}=e,{forkSecrets:n}=(0,$.M$)({forkSecrets:["fork-secrets",(0,$.zM)()]},e);if("fork"!==t.trust)return parseSettings(e);if(n)return withoutCacheExports(parseSettings(e),e);let i=parseSettings({...e,text:e=>eE.includes(e)?"":r(e)}),s=i.entitlements.filter(e=>"security.insecure"!==e),a=[...eE.filter(e=>""!==r(e)).map(e=>`\`${e}\``),...s.length<i.entitlements.length?["`allow: security.insecure`"]:[]];return a.length>0&&e.warn(`This run builds the code of a fork, so its builds do not get ${a.join(", ")}. If they need it, and you review the code before it runs, set \`fork-secrets: true\`.`),withoutCacheExports({...i,entitlements:s},e)}function withoutCacheExports(e,{warn:t}){let r=e.cacheTo.filter(e=>er._e.get((0,ei.Q)((0,en.fn)(e)))?.isInImage);return r.length<e.cacheTo.length&&t("This run builds the code of a fork, which writes no caches: `cache-to` is not used."),{...e,cacheTo:r}}function withGitAccess(e,t,r){let{event:n,text:i,report:s}=r,a=(0,el.tM)(t)&&0===e.ssh.length;if("fork"===n.trust&&!/^true$/i.test(i("fork-secrets")))return a&&(0,m.qC)(s,"context")(ex,t),e;let o=(0,eu.OW)(e.secrets,t,i("github-token"),n),l=a?parseGitAgent(t,r):e.ssh;return{...e,ssh:l,secrets:[...e.secrets,...o]}}let ex="is fetched over SSH, but builds of the code of a fork get no SSH agent: write the `https://` URL of the repository";var eS=r(3389),eO=r(8427);let e_=["January","February","March","April","May","June","July","August","September","October","November","December"],eT=["Sunday","Monday","Tuesday","Wednesday","Thursday","Friday","Saturday"],year=({clock:e})=>e.getUTCFullYear(),month=({clock:e})=>e.getUTCMonth()+1,weekday=({clock:e})=>e.getUTCDay(),hour=({clock:e})=>e.getUTCHours(),hour12=e=>hour(e)%12||12,minute=({clock:e})=>e.getUTCMinutes(),second=({clock:e})=>e.getUTCSeconds(),monthName=e=>e_[month(e)-1]??"",dayName=e=>eT[weekday(e)]??"",eC={...numberTokens("M",month,{widths:[2],ordinal:!0}),MMM:e=>monthName(e).slice(0,3),MMMM:monthName,...numberTokens("Q",e=>Math.ceil(month(e)/3),{ordinal:!0}),...numberTokens("D",({clock:e})=>e.getUTCDate(),{widths:[2],ordinal:!0}),...numberTokens("DDD",({clock:e})=>dayOfYear(e),{ordinal:!0}),DDDD:padded(({clock:e})=>dayOfYear(e),3),...numberTokens("d",weekday,{ordinal:!0}),dd:e=>dayName(e).slice(0,2),ddd:e=>dayName(e).slice(0,3),dddd:dayName,...numberTokens("e",weekday),...numberTokens("E",e=>weekday(e)||7),...numberTokens("w",e=>(({clock:e})=>weekOf(e,0,6))(e).week,{widths:[2],ordinal:!0}),...numberTokens("W",e=>(({clock:e})=>weekOf(e,1,4))(e).week,{widths:[2],ordinal:!0}),...numberTokens("Y",year,{widths:[4,5]}),YY:padded(e=>year(e)%100,2),YYYYYY:e=>`+${padded(year,6)(e)}`,...numberTokens("y",year,{widths:[2,3,4],ordinal:!0}),...Object.fromEntries(["N","NN","NNN","NNNNN"].map(e=>[e,()=>"AD"])),NNNN:()=>"Anno Domini",gg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year%100,2),gggg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year,4),ggggg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year,5),GG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year%100,2),GGGG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year,4),GGGGG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year,5),A:e=>12>hour(e)?"AM":"PM",a:e=>12>hour(e)?"am":"pm",...numberTokens("H",hour,{widths:[2]}),...numberTokens("h",hour12,{widths:[2]}),...numberTokens("k",e=>hour(e)||24,{widths:[2]}),...numberTokens("m",minute,{widths:[2]}),...numberTokens("s",second,{widths:[2]}),Hmm:e=>`${hour(e)}${padded(minute,2)(e)}`,Hmmss:e=>`${hour(e)}${padded(minute,2)(e)}${padded(second,2)(e)}`,hmm:e=>`${hour12(e)}${padded(minute,2)(e)}`,hmmss:e=>`${hour12(e)}${padded(minute,2)(e)}${padded(second,2)(e)}`,...Object.fromEntries([1,2,3,4,5,6,7,8,9].map(e=>["S".repeat(e),fraction(e)])),...numberTokens("X",({instant:e})=>Math.floor(e.getTime()/1e3)),...numberTokens("x",({instant:e})=>e.getTime()),z:zoneName,zz:zoneName,Z:({offset:e})=>formatOffset(e,":"),ZZ:({offset:e})=>formatOffset(e,"")},eA={LTS:"h:mm:ss A",LT:"h:mm A",L:"MM/DD/YYYY",LL:"MMMM D, YYYY",LLL:"MMMM D, YYYY h:mm A",LLLL:"dddd, MMMM D, YYYY h:mm A",l:"M/D/YYYY",ll:"MMM D, YYYY",lll:"MMM D, YYYY h:mm A",llll:"ddd, MMM D, YYYY h:mm A"},eR=["en-US","en-GB","en-ZA","en-AU","en-CA","en-IN","ja","id","en-HK","en-GU"],eP={"America/Adak":"HST HDT","America/Havana":"CST CDT","America/Hermosillo":"MST","America/Mazatlan":"MST","Asia/Colombo":"+0530","Asia/Dubai":"+04","Asia/Jerusalem":"IST IDT","Asia/Karachi":"PKT","Asia/Macau":"CST","Asia/Manila":"PST","Asia/Pyongyang":"KST","Asia/Seoul":"KST","Asia/Shanghai":"CST","Asia/Taipei":"CST","Europe/Dublin":"GMT IST","Europe/Moscow":"MSK"},eD="\\[([^[\\]]*)\\]",eN=RegExp(`${eD}|\\\\?(?:${alternatives(eA)})`,"g"),eL=RegExp(`${eD}|\\\\?(?:${alternatives(eC)})|\\\\`,"g");function isTimeZone(e){try{return new Intl.DateTimeFormat("en-US",{timeZone:e}),!0}catch{return!1}}function formatDate(e,t,r="UTC"){let n=toZone(e,r);return t.replace(eN,e=>eA[e]??e).replace(eL,(e,t)=>void 0!==t?t:e.startsWith("\\")?e.slice(1):eC[e]?.(n)??e)}function alternatives(e){return Object.keys(e).sort((e,t)=>t.length-e.length).join("|")}function numberTokens(e,t,{widths:r=[],ordinal:n=!1}={}){return{[e]:e=>String(t(e)),...Object.fromEntries(r.map(r=>[e.repeat(r),padded(t,r)])),...n&&{[`${e}o`]:e=>toOrdinal(t(e))}}}function padded(e,t){return r=>String(e(r)).padStart(t,"0")}function fraction(e){return({clock:t})=>String(t.getUTCMilliseconds()).padStart(3,"0").padEnd(9,"0").slice(0,e)}function toZone(e,t){let r=new Intl.DateTimeFormat("en-US",{timeZone:t,hourCycle:"h23",year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric"}).formatToParts(e),field=e=>Number(r.find(t=>t.type===e)?.value),n=Date.UTC(field("year"),field("month")-1,field("day"),field("hour"),field("minute"),field("second"))+e.getUTCMilliseconds();return{clock:new Date(n),offset:Math.round((n-e.getTime())/6e4),instant:e,zone:t}}function zoneName({instant:e,offset:t,zone:r}){let[n,i=n]=eP[canonicalZone(r)]?.split(" ")??[],s=t>toZone(new Date(Date.UTC(e.getUTCFullYear(),0,1)),r).offset?i:n,a=eR.map(t=>localZoneName(e,r,t));return s??a.find(e=>!/^(GMT|UTC)[+-]/.test(e))??formatOffset(t,"").replace(/00$/,"")}function localZoneName(e,t,r){let n=new Intl.DateTimeFormat(r,{timeZone:t,timeZoneName:"short"}).formatToParts(e);return n.find(({type:e})=>"timeZoneName"===e)?.value??""}function canonicalZone(e){return new Intl.DateTimeFormat("en-US",{timeZone:e}).resolvedOptions().timeZone}function formatOffset(e,t){let[r,n]=[Math.floor(Math.abs(e)/60),Math.abs(e)%60],i=[r,n].map(e=>String(e).padStart(2,"0"));return`${e<0?"-":"+"}${i.join(t)}`}function weekOf(e,t,r){let n=(e.getUTCDay()-t+7)%7,i=new Date(e.getTime()+((r-t+7)%7-n)*864e5);return{week:Math.floor((dayOfYear(i)-1)/7)+1,year:i.getUTCFullYear()}}function dayOfYear(e){let t=Date.UTC(e.getUTCFullYear(),0,1);return Math.floor((e.getTime()-t)/864e5)+1}function toOrdinal(e){let t=1===Math.floor(e%100/10)?"th":["th","st","nd","rd"][e%10]??"th";return`${e}${t}`}function metadataContext(e,t,r,n=()=>void 0){let i=refOf(e),s=t.DOCKER_METADATA_SHORT_SHA_LENGTH??"";/^\d*$/.test(s)||r(invalidLength(s));let a=void 0!==e.headSha&&usesHead(e,t),o=a?e.headSha??"":e.sha,l=a?e.headCommitDate:e.commitDate,u={name:e.name,ref:i,branch:withoutPrefix("refs/heads/",i),tag:withoutPrefix("refs/tags/",i),number:withoutPrefix("refs/pull/",i).replace(/\/(?:merge|head)$/,""),sha:o,shortSha:o.slice(0,Number(s)||7),...l&&{commitDate:l}};return{...u,expressions:globalExpressions(u,e,()=>n("`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the commit, and the API did not answer: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit."))}}function usesHead({name:e},t){return/^true$/i.test(t.DOCKER_METADATA_PR_HEAD_SHA??"")&&e.includes("pull_request")}function invalidLength(e){let t=`the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${(0,y.ml)(e)}\``;return`cannot be evaluated: ${t}, and a number is expected`}function refOf({name:e,ref:t,number:r}){return"pull_request_target"===e&&void 0!==r?`refs/pull/${r}/merge`:t}function globalExpressions({name:e,branch:t,tag:r,number:n,shortSha:i,commitDate:s},a,o){let l=""!==r||""!==n?(a.baseRef??"").replace(/^refs\/heads\//,""):"",u=dateExpression(a.now),c=/create|discussion|issues|schedule/.test(e)&&(""!==t||""!==r),d=""!==t&&t===a.defaultBranch||c;return{branch:()=>t,tag:()=>r,sha:()=>i,base_ref:()=>l,is_default_branch:()=>String(d),is_not_default_branch:()=>String(!d),date:u,commit_date:(e,t)=>(s||o(),dateExpression(s??a.now)(e,t))}}function dateExpression(e){return({text:t,tz:r="UTC"},n)=>{if(void 0===t)n("contains a date without a format: write `{{date 'YYYYMMDD'}}`");else{if(isTimeZone(r))return formatDate(e,t,r);n(unknownTimeZone(r))}return""}}function unknownTimeZone(e){let t=(0,y.au)(e,["UTC",...Intl.supportedValuesOf("timeZone")]);return`contains the unknown time zone \`${(0,y.ml)(e)}\`: write one such as \`Europe/Berlin\`${t}`}function withoutPrefix(e,t){return t.startsWith(e)?t.slice(e.length):""}var ej=r(8454),eM=r(8392);let eI={schedule:{priority:1e3,defaults:{pattern:"nightly"},example:"type=schedule,pattern=nightly"},semver:{priority:900,defaults:{pattern:"",value:"",match:""},required:"pattern",example:"type=semver,pattern={{version}}"},pep440:{priority:900,defaults:{pattern:"",value:"",match:""},required:"pattern",example:"type=pep440,pattern={{version}}"},match:{priority:800,defaults:{pattern:"",group:"0",value:""},required:"pattern",example:"type=match,pattern=v(.*),group=1"},edge:{priority:700,defaults:{branch:""},example:"type=edge"},ref:{priority:600,defaults:{event:""},required:"event",example:"type=ref,event=branch"},raw:{priority:200,defaults:{value:""},required:"value",example:"type=raw,value=nightly"},sha:{priority:100,defaults:{format:"short"},example:"type=sha"}},eq=Object.keys(eI).filter(isType),eU=["enable","priority","prefix","suffix"];function isType(e){return Object.hasOwn(eI,e)}function isRule(e){return e.includes("=")||e.includes("{{")}function toRawRule(e){return{type:"raw",priority:eI.raw.priority,attributes:{value:e,enable:"true"},line:e}}function parseRule(e,t){let r=(0,ec.Kp)(e);if(!r)return void t('has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it');let{type:n="raw",...i}=parseFields(r),s=isType(n)?findProblem(n,i):`has the unknown type \`${n}\`; valid types: ${eq.join(", ")}${(0,y.au)(n,eq)}`;if(void 0!==s&&t(s),void 0===s&&isType(n))return{type:n,line:e,priority:Number(i.priority??eI[n].priority),attributes:{enable:"true",...eI[n].defaults,...defaultPrefix(n,i),...i}}}function parseFields(e){return Object.fromEntries(e.filter(e=>""!==e).map(e=>{let t=e.indexOf("=");return t<=0||e.slice(0,t).includes("{{")?["value",e]:[e.slice(0,t).trim().toLowerCase(),e.slice(t+1).trim()]}))}function defaultPrefix(e,{event:t}){return"sha"===e?{prefix:"sha-"}:"ref"===e&&"pr"===t?{prefix:"pr-"}:{}}let eB={priority:(e,t)=>/^-?\d+(\.\d+)?$/.test(e)?void 0:`has the priority \`${e}\`: write a number, such as \`priority=${eI[t].priority}\``,event:e=>notOneOf("event",e,["branch","tag","pr"]),group:e=>/^\d+$/.test(e)?void 0:`has the group \`${e}\`: write the number of a pair of parentheses in the pattern, or 0 for the whole match`,format:e=>notOneOf("format",e,["short","long"]),match:invalidPattern,pattern:(e,t)=>"match"===t?invalidPattern(e):void 0};function findProblem(e,t){let{defaults:r,required:n,example:i}=eI[e],s=[...eU,...Object.keys(r)],a=Object.keys(t).find(e=>!s.includes(e));if(void 0!==a){let t=`valid attributes: ${s.join(", ")}${(0,y.au)(a,s)}`;return`has the attribute \`${a}\`, which \`type=${e}\` does not have; ${t}`}return void 0===n||Object.hasOwn(t,n)?Object.entries(eB).flatMap(([r,n])=>{let i=t[r];return(void 0===i?void 0:n(i,e))??[]})[0]:`has no \`${n}\`: write \`${i}\``}function notOneOf(e,t,r){if(r.includes(t))return;let n=r.map(t=>`\`${e}=${t}\``),i=`${n.slice(0,-1).join(", ")} or ${n.at(-1)??""}`;return`has the unknown ${e} \`${t}\`: write ${i}${(0,y.au)(t,r)}`}function invalidPattern(e){try{toRegExp(e);return}catch(e){return`has a pattern that is not a valid regular expression: ${(0,i.gJ)(e)}`}}function toRegExp(e){let[,t,r=""]=/^\/(.+)\/([a-z]*)$/s.exec(e)??[];return void 0===t?new RegExp(e):new RegExp(t,r)}var eF=r(4572),eH=r(6555);function evaluateRules(e,t){let{flavor:r,sanitise:n,context:i}=t,s=[...e].sort((e,t)=>t.priority-e.priority).flatMap(e=>evaluateRule(e,t)),[a]=s;if(!a)return[];let o=("auto"===r.latest||"highest"===r.latest?a.latest:"true"===r.latest)?[n(expandLatest(r,i.expressions))]:[];return[...new Set([...s.map(({value:e})=>n(e)),...o])]}function expandLatest({prefix:e,prefixLatest:t,suffix:r,suffixLatest:n},i){let expandPart=e=>(0,eH.fT)(e,i,()=>void 0);return`${t?expandPart(e):""}latest${n?expandPart(r):""}`}function evaluateRule(e,t){let{context:r,flavor:n}=t,i=onceEach(r=>t.reject(e,r));checkTemplates(e,t,i);let expandText=(e,t={})=>(0,eH.fT)(e,{...t,...r.expressions},i),{enable:s="true",prefix:a=n.prefix,suffix:o=n.suffix}=e.attributes,l=expandText(s);if(/^(true|false)$/i.test(l)||i(`has \`enable=${l}\`: write \`true\`, \`false\`, or an expression that gives one of them`),!/^true$/i.test(l))return[];let u=eW[e.type]({...t,rule:e,expandText});if(void 0===u)return[];let c=`${expandText(a)}${u.value}${expandText(o)}`;return/^[.-]+$/.test(c)&&t.note(`\`${c}\` is not a valid tag: \`${e.line}\` gives no tag`),/^[.-]*$/.test(c)?[]:[{...u,value:c}]}function onceEach(e){let t=new Set;return r=>{t.has(r)||e(r),t.add(r)}}function checkTemplates({type:e,attributes:t},{context:r,flavor:n},i){let s={...r.expressions,commit_date:r.expressions.date??(()=>"")},a=versionExpressions({raw:"",version:"",major:"",minor:"",patch:""}),{enable:o="",prefix:l=n.prefix,suffix:u=n.suffix,value:c="",pattern:d=""}=t;for(let e of[o,l,u,c])(0,eH.fT)(e,s,i);"schedule"===e&&(0,eH.fT)(d,s,i),("semver"===e||"pep440"===e)&&(0,eH.fT)(d,{...a,...s},i)}let eW={schedule:({rule:e,context:t,expandText:r})=>t.name.includes("schedule")?tagValue(r(attribute(e,"pattern"))):void 0,semver:e=>fromVersion(e,eF.k,"is not a valid semantic version (https://semver.org)"),pep440:e=>fromVersion(e,eF.F,"is not a valid Python version (https://peps.python.org/pep-0440)"),match:fromMatch,edge:({rule:e,context:t,event:r})=>{let n=attribute(e,"branch"),i=""===n||"$repo.default_branch"===n?r.defaultBranch:n;return""!==t.branch&&t.branch===i?tagValue("edge"):void 0},ref:({rule:e,context:t})=>{let r=attribute(e,"event"),n="pr"===r?t.number:"tag"===r?t.tag:t.branch;return""===n?void 0:tagValue(n,"tag"===r)},raw:({rule:e,expandText:t})=>tagValue(t(attribute(e,"value"))),sha:({rule:e,context:t})=>{let r="long"===attribute(e,"format")?t.sha:t.shortSha;return""===r?void 0:tagValue(r)}};function tagValue(e,t=!1){return{value:e,latest:t}}function attribute(e,t){return e.attributes[t]??""}function subjectOf({rule:e,context:t,expandText:r}){let n=attribute(e,"value");return""!==n?r(n):""===t.tag?void 0:t.tag}function fromVersion(e,t,r){let{rule:n,expandText:i,note:s}=e,a=subjectOf(e);if(void 0===a)return;let o=attribute(n,"match"),l=""===o?null:toRegExp(o).exec(a);""===o||l||s(`${o} of \`${n.line}\` does not match ${a}`);let u=(l?.[1]??l?.[0]??a).replaceAll("/","-"),c=t(u);if(!c)return void s(`${u} ${r}: \`${n.line}\` gives no tag`);let d=attribute(n,"pattern");return c.preRelease?tagValue((0,eH.fy)(d,"raw")?c.raw:c.version):tagValue(i(d,versionExpressions(c)),!0)}function versionExpressions({raw:e,version:t,major:r,minor:n,patch:i}){return{raw:()=>e,version:()=>t,major:()=>r,minor:()=>n,patch:()=>i}}function fromMatch(e){let{rule:t,note:r}=e,n=subjectOf(e);if(void 0===n)return;let i=attribute(t,"pattern"),s=Number(attribute(t,"group")),a=toRegExp(i).exec(n),o=a?.[s];if(void 0!==o)return tagValue(o,!0);let l=a?`${i} has no group ${s} that matches ${n}`:`${i} does not match ${n}`;r(`${l}: \`${t.line}\` gives no tag`)}function parseTags({input:e,text:t},r,n){let i={...r,input:e,report:n},s=(0,d.uz)(t).map(({text:e})=>(0,d._n)(e)??e);if(0===s.length)return planByEvent(i);if(r.flavor.given||s.some(isRule))return planByRules(s,i);let{names:a,references:o}=parseNames(s,i);return{names:[...new Set(a.map(replaceInvalid))],references:o,byEvent:!1,notes:[]}}function planByEvent(e){let{event:t,flavor:r}=e,{names:n,latest:i}=(0,eM.nK)(t);if(n.some(e=>(0,eM.aw)(e,t,!1)))return{names:[(0,eM._m)(t,matrixParts(e))],references:[],byEvent:!0,notes:[]};let s=r.given?evaluateRules(n.map(toRawRule),ruleContext({...e,flavor:withLatest(r,i)},[])):[...n,...i?["latest"]:[]];return refuseCacheTags(s,e),{names:s,references:[],byEvent:!0,notes:[]}}function matrixParts({flavor:e,variant:t,context:r,...n}){let expandPart=e=>(0,eH.fT)(e,r.expressions,rejecter(e,n));return[expandPart(e.prefix),t,expandPart(e.suffix)]}function withLatest(e,t){return"auto"===e.latest||"highest"===e.latest?{...e,latest:t?"true":"false"}:e}function planByRules(e,t){let r=e.filter(isRule).flatMap(e=>parseRule(e,rejecter(e,t))??[]),n=parseNames(e.filter(e=>!isRule(e)),t),i=[],s=evaluateRules(inLineOrder(e,[...r,...n.names.map(toRawRule)]),ruleContext(t,i));return refuseCacheTags(s,t),{names:s,references:n.references,byEvent:!0,notes:i}}function inLineOrder(e,t){let position=({line:t})=>e.findIndex(e=>e===t||!isRule(e)&&splitNames(e).includes(t));return[...t].sort((e,t)=>position(e)-position(t))}function ruleContext({event:e,context:t,flavor:r,...n},i){return{event:e,context:t,flavor:r,sanitise:eM.JU,reject:({line:e},t)=>rejecter(e,n)(t),note:e=>i.push(e)}}function rejecter(e,{input:t,report:r}){return n=>r({input:t,given:(0,y.ml)(e),expected:n})}function parseNames(e,t){let r=new Set,n=new Map;for(let i of e.flatMap(splitNames)){let e=parseTag(i,t);"string"==typeof e?r.add(e):e&&n.set(`${(0,ea.Sh)(e)}:${e.tag}`,e)}return{names:[...r],references:[...n.values()]}}function splitNames(e){return e.split(",").map(e=>e.trim()).filter(e=>""!==e)}function parseTag(e,t){let r=rejecter(e,t);if(/[:@]/.test(e)){let n=(0,ea.XN)((0,ea.WZ)(e,t.event),r);return n&&refuseCacheTag(n.tag,r),n}let n=invalidName(e);return void 0!==n?void r(n):(refuseCacheTag(replaceInvalid(e),r),e)}function replaceInvalid(e){return e.replace(/[^A-Za-z0-9._-]+/g,"-")}function invalidName(e){let t=(0,eM.JU)(e);if(/\s#/.test(e))return"has a comment behind it: comments need a line of their own";if(/\s/.test(e))return"contains spaces: write one tag per line, or commas between them";if(/^[^/]*\.[^/]*\//.test(e)){let r=`\`${e}:latest\` for a repository, or \`${t}\` for a tag`;return`is neither a tag nor a full reference: write ${r}`}return e.length>eM.tr?`has ${e.length} characters, and a tag has ${eM.tr} at most`:(0,ea.dz)(replaceInvalid(e))?void 0:`is not a valid tag: write \`${t}\`, or another name of letters, digits, \`.\`, \`_\` and \`-\` that begins with a letter, digit or \`_\``}function refuseCacheTags(e,t){for(let r of e)refuseCacheTag(r,rejecter(r,t))}function refuseCacheTag(e,t){e.startsWith("buildcache-")&&t("begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch of this name, set `tags`")}function allRepositories(e,{references:t}){return[...new Map([...e,...t.map(({registry:e,path:t})=>({registry:e,path:t}))].map(e=>[(0,ea.Sh)(e),e])).values()]}function imageVersion({names:[e],references:[t]},r){let n=e??t?.tag;return void 0===n?"":`${n}${r}`}function applyTags(e,t,r,n){let withSuffix=t=>`${e.byEvent?t.slice(0,Math.max(1,eM.tr-r.length)):t}${r}`,i=[...t.flatMap(t=>e.names.map(e=>({...t,tag:withSuffix(e)}))),...e.references.map(e=>({...e,tag:withSuffix(e.tag)}))];for(let e of new Set(i.map(e=>e.tag)))(0,ea.dz)(e)||n((0,y.ml)(e),tooLong(e,r));return[...new Map(i.map(e=>[`${(0,ea.Sh)(e)}:${e.tag}`,e])).values()]}function tooLong(e,t){return`has ${e.length} characters with its suffix \`${(0,y.ml)(t)}\`, and a tag has ${eM.tr} at most`}function parseImageMetadata(e){let{env:t,event:r,tags:n,variant:i,tagged:s,report:a}=e,o=new Set,l=metadataContext(r,t,e=>a({input:n.input,expected:e}),e=>o.add(e)),u=(0,eS.w)(e.flavor,a),c=parseTags(n,{event:r,context:l,flavor:u,variant:i},s?a:()=>void 0),d=s?c:{...c,names:[],references:[],notes:[]},generated=e=>(0,ej.jh)(r,l,imageVersion(c,e),t),f=requestedAnnotations(e,l),h={version:e=>imageVersion(c,e),highest:e=>versionTags(u,l,e),labels:(e,t)=>(0,ej.K2)(generated(t),e,l),annotations:e=>(0,es.H8)(generated(e),f.levels,f.requested)};return{...h,plan:d,warnings:()=>[...d.notes,...o],tags:(e,t)=>applyTags(d,e,t,(e,t)=>a({input:n.input,given:e,expected:t})),variables:(e,t)=>(0,eO.t)({version:h.version(""),tags:applyTags(c,e,"",()=>void 0).map(ea.jU),labels:h.labels(t,""),annotations:h.annotations("")})}}function versionTags({latest:e,prefix:t,suffix:r},{expressions:n,tag:i},s){if("highest"!==e)return;let[a,o]=[t,r].map(e=>(0,eH.fT)(e,n,()=>void 0)),l=(0,eF.k)(i);return{prefix:a??"",suffix:o??"",variantSuffix:s,gitVersion:l&&!l.preRelease?l.version:""}}function requestedAnnotations({env:e,annotations:t,exporterAnnotations:r,report:n},i){let s="DOCKER_METADATA_ANNOTATIONS_LEVELS",a=e[s]??"",o=(0,es.hl)(a,e=>n({input:t.input,given:a,expected:`in the variable ${s} ${e}`})),l={defaultLevels:o,context:i,report:n},u=r.entries.map(e=>({text:e}));return{levels:o,requested:[...(0,es.VL)(r.input,u,l),...(0,es.KX)(t,l)]}}let eK=/\s((?:[a-z-]+(?:\[[^\]]*\])?:)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)=/,ez=/\s([\w./-]+)=/,eY={"build-args":/[\s,]([A-Z_][A-Z0-9_]*)=/,labels:eK,annotations:eK,secrets:/\s([A-Z_][A-Z0-9_]*)=/,"secret-files":ez,"build-contexts":ez};function warnFolded(e,{text:t,warn:r}){let n=e.flatMap(({buildArgs:e})=>Object.entries(e));for(let[e,i]of Object.entries(eY))for(let[s,a]of new Map([...entriesOf(t(e),e),..."build-args"===e?n:[]])){let t=otherPart(a,i);void 0!==t&&r(message(e,s,"secrets"===e?"another entry":t))}}function entriesOf(e,t){return(0,d.DQ)(t,e,()=>void 0).filter(({quoted:e})=>!e).map(e=>[e.text.split("=",1).join(""),e.text.slice(e.text.indexOf("=")+1)])}function otherPart(e,t){let r=t.exec(e)?.[1];return void 0!==r?`\`${r}=\``:/\s#\s/.test(e)?"a comment":void 0}function message(e,t,r){return`\`${e}\`: the value of \`${(0,y.ml)(t)}\` contains ${r}. Entries and comments need a line of their own: use \`|\`, not \`>\`, for lists of several lines.`}var eG=r(9804);function parsePartial(e,t){let{partial:r}=(0,$.M$)({partial:["partial",(0,$.zM)()]},e);if(!r)return{push:t,partial:r};let{trust:n,readOnlyTrigger:i}=e.event;return(t&&"fork"===n&&e.note("This run has the level `fork`: with `partial: true` nothing is pushed."),"fork"===n||void 0!==i&&""===e.text("push"))?{push:!1,partial:r}:((0,m.WE)((0,m.qC)(e.report,"partial"),"true",[[!t,"pushes a part for the merge action, but the other inputs push nothing: remove `partial`, or use `push: true` without `call`"]]),{push:t,partial:r})}function warnOfIndexAnnotations(e,{env:t,warn:r}){if((t.DOCKER_METADATA_ANNOTATIONS_LEVELS??"")!=="")return;let n=e.filter(({level:e})=>"manifest"!==e).map(es.eI);n.length>0&&r(`\`annotations\` of the level ${[...new Set(n)].join(", ")} have no effect with \`partial: true\`: write them in \`annotations\` of the merge action, which assembles the index.`)}var eV=r(101);let eZ={dryRun:["dry-run",(0,$.zM)()],packagesApi:["packages-api",(0,$.Yq)(eV.Az,"auto")]},eJ=["cleanup",(0,$.Yq)({auto:"auto",always:"always",never:"never",true:"auto",false:"never"},"auto")],eQ=["sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release"];async function parseSign(e,t){return eQ.some(t=>!/^(?:false)?$/i.test(e.text(t)))?(await r.e(320).then(r.bind(r,1320))).parseSignInputs(e,t):void 0}function parseImageList({text:e,report:t}){let r=(0,m.qC)(t,"image"),n=(0,d.uz)(e("image")).flatMap(e=>eX.test(e.text)?[parseEntry(e.text,r,t)]:(0,d.ry)(e.text).map(requiredImage)).flatMap(({name:e,isRequired:t})=>{if(""===e)return[];let n=(0,m.WE)(r,e,[[/\s#/.test(e),"contains a comment: comments need a line of their own"]])?(0,ea.SU)(e.toLowerCase(),t=>r(t,e)):void 0;return n?[{repository:n,isRequired:t}]:[]}),select=e=>n.filter(({isRequired:t})=>t===e).map(({repository:e})=>e),i=select(!0);return{images:i,mirrors:select(!1).filter(e=>!i.some(t=>(0,ea.Sh)(t)===(0,ea.Sh)(e)))}}let eX=/^"?(?:name|required)\s*=/,e0="write `name=docker.io/acme/app,required=false`",requiredImage=e=>({name:e,isRequired:!0});function parseEntry(e,t,r){let n=(0,ec.vB)(e)??[],[i="",s=""]=["name","required"].map(e=>(0,ec.D$)(n,e)?.trim()),[a]=n.find(([e])=>"name"!==e&&"required"!==e)??[];return(0,m.WE)(t,e,[[void 0!==a,`has an unknown attribute \`${(0,y.ml)(a??"")}\`: ${e0}`],[""===i,`has no name: ${e0}`]]),{name:i,isRequired:(0,c.yG)("image",""===s?"true":s,r)}}var e1=r(8453),e2=r(912);function repositoriesOf(e){return e.flatMap(({images:e,mirrors:t=[]})=>[...e,...t.map(({repository:e})=>e)])}let e4="variants",e3=["target","file","build-args","labels","platforms","tag-suffix","test","test-target"],e6=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/,e5="write `slim: {target: slim}`, one variant per line";function isVariantName(e,t){return(0,m.WE)(t,e,[[!e6.test(e),"is not a valid name: a name is a part of tags, so it has letters, digits, `.`, `_` and `-`, at most 63, and begins with a letter, digit or `_`"]])}async function parseVariants(e,t,r,n){let i=(0,m.qC)(n,e4),s=`is not a map of variants: ${e5}`,a=await (0,g.fs)(e,{input:e4,expected:s},n),o=a?await (0,e2.H)(e):[];return(0,m.WE)(i,e,[[void 0!==a&&0===o.length,s]]),checkNames(o,i),o.map(e=>parseVariant(e,a?.[e],t,{env:r,report:n,fail:i}))}function checkNames(e,t){let r=e.filter(e=>isVariantName(e,t));for(let e of(0,d.ZD)(r,e=>e.toLowerCase())){let n=r.findLast(t=>t!==e&&t.toLowerCase()===e.toLowerCase())??"";t(`shares its cache tag with \`${n}\` on registries that ignore case: choose another name`,e)}}function parseVariant(e,t,r,n){let{env:i,report:s,fail:a}=n,o=` in \`${e}\``;""===t||(0,e1.u4)(t)||a(`has no map of settings: ${e5}`,e);let l=(0,eG.ax)((0,e1.u4)(t)?t:{}),u=(0,g.L5)(l,{what:"a variant",keys:e3,where:o},a),c=parseLines(l,"platforms",o,n).flatMap(e=>(0,d.ry)(e.text));return{name:e,tagSuffix:parseSuffix(u("tag-suffix")??(e6.test(e)?`-${e}`:""),a),file:u("file")??r.file,target:u("target")??r.target,buildArgs:{...r.buildArgs,...(0,d.Hh)({input:e4,where:o,lookUp:i},parseLines(l,"build-args",o,n),s)},labels:{...r.labels,...(0,d.Hh)({input:e4,where:o},(0,ej.L0)(e4,parseLines(l,"labels",o,n),s),s)},platforms:c.length>0?(0,f.qA)(e4,c,s):r.platforms,test:u("test")??r.test,testTarget:u("test-target")??r.testTarget}}function parseSuffix(e,t){return(0,m.WE)(t,e,[[!/^[A-Za-z0-9._-]{0,127}$/.test(e),"is not a valid tag-suffix: use letters, digits, `.`, `_` and `-`, as in `-slim`"]])?e:""}function parseLines(e,t,r,{report:n,fail:i}){let s=(0,g._F)(e,t)??"";if("string"==typeof s)return(0,d.DQ)(e4,s,n);let a=(0,e1.u4)(s)&&"platforms"!==t?Object.entries(s).map(([e,t])=>"string"==typeof t?`${e}=${t}`:t):s,o="platforms"===t?"a string or a list":"lines of `NAME=value`, a list or a map of them";return(0,g.FZ)({[t]:a},t,i,`${o}${r}`).map(e=>({text:e,line:0}))}let e9={fork:"this run builds a pull request from a fork, whose token can only read. `push: true` pushes with another login.",Dependabot:"Dependabot triggered this run, whose token can only read by default. `push: true` pushes, with `permissions: packages: write` or with another login."};function parsePush(e,t){let{text:r,report:n}=e,{imagePush:i,call:s}=t,a=r("push"),o=asksForOther(e,t),l=(0,c.yG)("push",a||String(pushesByDefault(e,i,o)),n);(0,m.Sw)((0,m.qC)(n,"push",a),[[l&&void 0!==s,`has no effect with \`call: ${s??""}\`, which builds nothing: remove it`],[!l&&"yes"===i,"contradicts `outputs`, which pushes: remove one of them"],[l&&"no"===i,"contradicts `outputs`, which does not push: remove one of them"]]);let u=""===a&&"unspecified"===i&&!o&&""!==r("image");return(0,m.WE)((0,m.qC)(n,"outputs"),r("outputs"),[[u,"has an image, but does not specify whether to push it: write `push: true` or `push: false`"]]),l&&!s}function asksForOther({text:e},{load:t,exports:r,call:n}){let i="nodes"===e("dry-run")&&""===e("image")&&""===e("tags");return[t,r.length>0,n,/\bcacheonly\b/.test(e("outputs")),i].some(Boolean)}function pushesByDefault({text:e,note:t,event:r},n,i){if(void 0!==n||i)return"yes"===n;let s=r.readOnlyTrigger&&e9[r.readOnlyTrigger];return void 0!==s&&""===e("push")&&t(`Nothing is pushed, because ${s}`),void 0===s}async function parseImageInputs(e,{push:t,partial:r},{load:n,call:i,imageAnnotations:s}){let{text:a,report:o}=e,{images:l,mirrors:u}=parseImageList(e),named=e=>({input:e,text:a(e)}),c=parseImageMetadata({env:e.env,event:e.event,tags:named("tags"),flavor:named("flavor"),annotations:named("annotations"),variant:a("variant"),exporterAnnotations:{input:"outputs",entries:s},tagged:t||n||""!==a("tags"),report:o}),d=withoutMirrors(allRepositories(l,c.plan),u,e);t&&checkTagged(e,d,c.plan,r);let f=(0,el.DO)(e),h=(await image_inputs_parseDrafts(e,t=>({...c.variables(l,t),...e.env}))).map(n=>{let s;return{name:n.name,images:d,...byRepository((s=n.tagSuffix,r?[]:c.tags([...l,...u],s)),u,t&&!r),platforms:n.platforms,context:f??"",...dockerfileOf(n,f,e),buildArgs:n.buildArgs,labels:c.labels(n.labels,n.tagSuffix),annotations:c.annotations(n.tagSuffix),...versionOf(c,n.tagSuffix),...(0,eG.iV)(n,i,e)}});return checkVariants(h,r,e),{variants:h,warnings:c.warnings()}}function versionOf({version:e,highest:t},r){let n=t(r);return{version:e(r),...n&&{highest:n}}}function isListed(e,t){return t.some(t=>(0,ea.ve)(t,e))}function withoutMirrors(e,t,{report:r}){let n=e.filter(e=>!isListed(e,t));return(0,m.WE)((0,m.qC)(r,"image"),void 0,[[t.length>0&&0===n.length,"lists only mirrors (`required=false`): at least one repository must be required"]]),n}function byRepository(e,t,r){let n=t.map(t=>({repository:t,tags:e.filter(e=>(0,ea.ve)(e,t))}));return{tags:e.filter(e=>!isListed(e,t)),...r&&t.length>0&&{mirrors:n}}}function checkVariants(e,t,r){checkTagsDiffer(e,r),warnFolded(e,r),t&&warnOfIndexAnnotations(e[0]?.annotations??[],r)}function dockerfileOf({file:e,target:t},r,n){let i=e===n.text("file")?"file":"variants",s=void 0===r?void 0:(0,el.Ai)({input:i,file:e,context:r},n);return{...void 0!==s&&{file:s},...""!==t&&{target:t}}}async function image_inputs_parseDrafts({text:e,report:t},r){let n=e("variant"),i=(0,ej.L0)("labels",(0,d.DQ)("labels",e("labels"),t),t),s=(0,d.Hh)({input:"labels"},i,t),a=r(s),o={name:""!==n&&isVariantName(n,(0,m.qC)(t,"variant"))?n:"",tagSuffix:"",file:e("file"),target:e("target"),buildArgs:(0,d.nq)({input:"build-args",lookUp:a},e("build-args"),t),labels:s,platforms:(0,f.qA)("platforms",(0,d.ry)(e("platforms")),t),test:e("test"),testTarget:e("test-target")};return""===e("variants")?[o]:((0,m.WE)((0,m.qC)(t,"variant"),n,[[""!==n,"cannot be combined with `variants`: a step builds one named variant or several; remove one of them"]]),await parseVariants(e("variants"),o,a,t))}var e7=r(3760),e8=r(783),te=r(8360),tt=r(6760),tr=r(2243),tn=r(7574),ti=r(3179);function buildxConfigDir(e){let{BUILDX_CONFIG:t=""}=e;return""===t?(0,tt.join)((0,ti.kG)(e),"buildx"):t}function createBuilderStore(e){let t=(0,tt.join)(buildxConfigDir(e),"instances"),r=(0,tt.join)(buildxConfigDir(e),"buildkitd.default.toml");return{list:()=>(0,tr.Ys)(t).sort(),read:e=>(0,tr.o_)((0,tt.join)(t,e))||void 0,defaultConfig:()=>({file:r,text:(0,tr.o_)(r).trim()}),contextHost:t=>(0,tn.Y)((0,ti.kG)(e),t)}}let ts="registries",ta=["ca","http","insecure","mirrors"],to="write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line",tl=/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;async function parseRegistries(e){let t=e.text(ts);return Object.fromEntries(Object.entries((""===t?{}:await (0,g.fs)(t,{input:ts,expected:`is not a map of registries: ${to}`},e.report))??{}).flatMap(([t,r])=>{let n=parseHost(t,r,e);return n?[[t.toLowerCase(),n]]:[]}))}function parseHost(e,t,r){let n=(0,m.qC)(r.report,ts,e);if((0,m.WE)(n,e,[[!tl.test(e),"is not a valid host: write it as in image names, `registry.example.com:5000`, without a scheme"]]),(0,m.WE)(n,e,[[!(0,e1.u4)(t),`has no settings: ${to}`]]),!(0,e1.u4)(t))return;let i=(0,g.L5)(t,{what:"a registry",keys:ta,where:` in \`${e}\``},n),flag=e=>(0,c.yG)(ts,i(e)??"false",t=>r.report({...t,given:`${e}: ${t.given??""}`})),s={ca:parseCa(i("ca")??"",r,n),http:flag("http"),insecure:flag("insecure")};return(0,m.WE)(n,e,[[s.http&&""!==s.ca,"has `http` and `ca`, but plain http has no certificate: remove one of them"]]),{...s,mirrors:parseMirrors(t,n)}}function parseCa(e,{paths:t},r){if(""===e||e.includes("-----BEGIN"))return""===e?"":(0,Y.fB)(e);let failCa=t=>r(t,`ca: ${e}`),n=t.absolute(e),i=`is neither a PEM certificate nor a file that contains one: ${n} was not found`;if(!(0,m.WE)(failCa,void 0,[[!t.exists(n),i]]))return"";let s=t.readFile(e,failCa),a=""===s||s.includes("-----BEGIN");return(0,m.WE)(failCa,void 0,[[!a,"is a file without a PEM certificate"]])&&""!==s?`${s}
-`:""}function parseMirrors(e,t){return(0,g.FZ)(e,"mirrors",t).flatMap(e=>(0,d.ry)(e)).filter(e=>(0,m.WE)(t,e,[[!tl.test(e.split("/")[0]??"")||!!e.includes("://"),"is not a valid mirror: write its host, `mirror.example.com`, without a scheme"]]))}function checkSections(e,t,r){for(let n of Object.keys(t))(0,m.WE)((0,m.qC)(r,ts),n,[[""!==(0,k.E2)(e,n),"also has a section in the configuration of buildkitd: write all of its settings in one of the two"]])}function checkReach(e,t,r){for(let n of new Set(t.map(({registry:e})=>e))){let t=/^\s*(http|insecure|ca)\s*=/m.exec((0,k.E2)(e,n))?.[1]??"",i=`registries: {${n}: {${t}: …}}`;(0,m.WE)((0,m.qC)(r,"buildkitd-config-inline"),`[registry."${n}"] ${t}`,[[""!==t,`applies only to the daemons: write \`${i}\`, so that the login and the checks use it too`]])}}var tu=r(4620),tc=r(2150);let td={config:"use `buildkitd-config`","config-inline":"use `buildkitd-config-inline`",name:"the builder’s name is unique on every node; read it from the output `name`",scope:"write it in an entry of `registry-auth`","bake-target":"there is no bake file; the output `json` has its content",images:"use `image`","sep-annotations":"outputs have one entry per line, and `json` has them as lists","sep-labels":"outputs have one entry per line, and `json` has them as lists","sep-tags":"outputs have one entry per line, and `json` has them as lists",dockerfile:"use `file`",node:"use `nodes`",platform:"use `platforms`",tag:"use `tags`"};function unknown_inputs_checkNames({env:e,report:t,warn:r},i,s=!1){let a=(0,n.n5)(e);for(let[n,o]of inputsIn(e).filter(([e])=>!i.includes(e))){let e=`is not an input of this action${hint(n,i)}`,[l,u]=[(0,y.ml)(n),remedy(n,a)];""===o.trim()||a&&!s?r(`\`${l}\` ${e}`):s||isMisspelled(n,i)?t({input:l,expected:`${e} ${u}`}):r(`\`${l}\` ${e} ${u}`)}}function inputsIn(e){return Object.entries(e).flatMap(([e,t=""])=>{let r=/^INPUT_(\P{Ll}+)$/u.exec(e)?.[1];return void 0===r?[]:[[r.toLowerCase(),t]]})}function isMisspelled(e,t){return/\W/.test(e)||Object.hasOwn(td,e)||""!==(0,y.au)(e,t)}function remedy(e,t){let r=(0,y.ml)(`INPUT_${e.toUpperCase()}`);return t?`If it is an input of an enclosing composite action, write \`${r}: ''\` in \`env\` of this step`:`If the step does not set it, the job has a variable \`${r}\`: rename the variable`}function hint(e,t){let r=Object.hasOwn(td,e)?td[e]:void 0;return void 0===r?(0,y.au)(e,t)||"; the README lists all inputs.":`: ${r}.`}let tf={...eZ,dryRun:["dry-run",(0,$.Yq)({true:!0,nodes:"nodes",false:!1},!1)],buildx:["version",(e,t)=>{if(""===e||"latest"===e)return{kind:""===e?"any":"latest"};let[,r="",n]=/^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:@sha256:([0-9a-f]{64}))?$/.exec(e)??[];return(0,m.WE)(t,e,[[""===r,"is not a valid version of buildx: write a version such as `v0.30.1`, a version with the digest of its binary (`v0.30.1@sha256:…`) or `latest`, or remove `version`"]])?{kind:"exact",version:r,...void 0!==n&&{digest:n}}:{kind:"any"}}],install:["install",(0,$.zM)()],cacheBinary:["cache-binary",(0,$.zM)(!0)],failFast:["fail-fast",(0,$.zM)(!0)],login:["login",(0,$.Yq)({step:"step",job:"job"},"step")],cleanup:eJ,summary:["summary",(0,$.zM)(!0)]};async function readInputs(e,t,r=e8.q,n=createBuilderStore(e)){let i=new m.rE,given=t=>(e[(0,tu.Qn)(t)]??"").trim(),s=new e8.s(t.workspace,r,i.report),{texts:a,nodeList:o}=await parseAliases({given,paths:s,diagnostics:i}),{report:l,warn:u,note:c,hasIssue:d}=i,text=e=>a.get(e)??given(e),f=parseTrust({event:t,text,report:l}),h={env:e,event:{...t,trust:f},paths:s,text,report:l,warn:u,note:c,hasIssue:d};unknown_inputs_checkNames(h,e7.Ni);let p=await parseBuilderInputs({...h,nodeList:o},n),g=await parseBuild(h,p),w={...p,...g,...(0,$.M$)(tf,h),trust:f,cache:(0,et.I)(h),logins:await (0,te.w)(h,{images:repositoriesOf(g.variants),push:g.push||d("push")}),tagsGiven:""!==text("tags"),token:text("github-token"),telemetry:(0,tc.v)(h),checkAnnotations:!/^(?:0|f|false)$/i.test(e.DOCKER_BUILD_CHECKS_ANNOTATIONS??"")};i.throwIssues();let v=[...i.warnings,...g.warnings];return{...w,warnings:v,notes:i.notes,localPaths:s.used}}async function parseBuild(e,{nodes:t}){let{text:r,report:n}=e,i=parseSettingsForTrust(e),s=parsePartial(e,parsePush(e,i)),{variants:a,warnings:o}=await parseImageInputs(e,s,i);checkPlatforms(a,t,e);let l=[...new Set(t.flatMap(({platforms:e})=>e))],u=a.map(e=>e.platforms.length>0?e.platforms:l);checkTogether(i,u,e);let c=a.flatMap(({name:e},t)=>u[t]?.map(t=>(0,ek.OR)(e,t))??[]);if(c.length>1)for(let t of i.exports.filter(e=>!(0,ek.tc)(e)))for(let r of c)e.paths.use((0,ek.VH)(t,r),"outputs","directory");let d=await parseRegistries(e);return checkSections(r("buildkitd-config-inline"),d,n),checkReach(r("buildkitd-config-inline"),imagesOf(a),n),{...s,sign:await parseSign(e,{...s,trust:e.event.trust}),variants:a,warnings:o,registries:d,settings:withGitAccess(i,a[0]?.context??"",e)}}function imagesOf(e){return e.flatMap(({images:e})=>e)}var th=r(5653);let tp={passwords:e=>[e("password"),e("sign-password")],"platform tokens":e=>[e("github-token")],"SSH keys":e=>sshKeyParts(e("ssh-private-key")),"signing keys":e=>e("sign-key").includes("://")?[]:sshKeyParts(e("sign-key")),"build secrets, as given":e=>[e("secrets")],"values of build secrets":e=>secretValues(e("secrets")),"variables of build secrets":(e,t)=>(0,th.t)(t).map(e=>t[e]??""),"passwords of registry-auth":e=>listedPasswords(e("registry-auth")),"inline TLS keys":e=>keyLines(["driver-opts","nodes","append"].map(e).join("\n")),"cache credentials":e=>["cache","cache-from","cache-to"].flatMap(t=>(0,en.oU)(e(t))),"headers of telemetry":(e,t)=>(0,tc.z)(t),"cache credentials of the job":(e,t)=>(0,er.L1)(t),"logins as registries receive them":e=>basicLogins(e("username"),e("password")),"credentials in URLs":e=>tm.map(e).flatMap(urlCredentials),"credentials of proxies":(e,t)=>tg.flatMap(e=>urlCredentials(t[e]??""))},tm=["context","build-contexts","build-args","variants","otlp-endpoint","cache-from","cache-to"],tg=["HTTP_PROXY","HTTPS_PROXY","ALL_PROXY"].flatMap(e=>[e,e.toLowerCase()]);function secretsToMask(e){let text=t=>e[(0,tu.Qn)(t)]??"",t=Object.values(tp).flatMap(t=>t(text,e)).flatMap(e=>e.split(/[\r\n]+/)).map(e=>e.trim()),r=["password","sign-password","github-token"].map(e=>text(e).trim()),n=t.filter(e=>e.length>3||""!==e&&r.includes(e));return[...new Set([...n,...n.flatMap(encodings)])]}function encodings(e){return[JSON.stringify(e).slice(1,-1),encodeUrl(e)].filter(t=>t!==e)}function encodeUrl(e){try{return encodeURIComponent(e)}catch{return e}}function basicLogins(e,t){let r=[e.trim(),t.trim()];return r.includes("")?[]:[Buffer.from(r.join(":")).toString("base64")]}function urlCredentials(e){return[...e.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([,e="",t=""])=>[...e.length>=20?[e]:[],t]).flatMap(e=>[e,decodeUrl(e)])}function decodeUrl(e){try{return decodeURIComponent(e)}catch{return e}}function sshKeyParts(e){return e.replace(/^\s*#.*$/gm,"").replace(/-----(BEGIN|END)[^-]*-----/g,"\n").split(/\s+|\\r\\n|\\n/).filter(e=>e.length>7)}function secretValues(e){return e.split(/[\r\n]+/).flatMap(e=>[/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(e)?.[1]??[],e.replace(/"\s*$/,"")].flat()).map(e=>e.replaceAll('""','"'))}function listedPasswords(e){return[...e.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(([,e=""])=>e.trim().replace(/^(["'])(.*)\1$/s,"$2"))}var tw=r(7292),tv=r(9826),ty=r(2709),tb=r(3024),tk=r(7994);async function credentialsFor(e,t,r,n){let i=(0,tk.d6)(e,t);if(i)return{username:i.username,password:i.password,origin:(0,tk.yv)(i)};let s=(0,ti.Y4)(e.registry),a=(0,e1.qY)(r),o=(0,ti.kn)(s,a),l=parseHelperOutput((""===o?void 0:await n(o,s))??"")??(0,ti._2)(s,a);return l&&{...l,origin:"job"}}function createHelperRunner({debug:e,info:t}){let r=new Map,run=async(r,n)=>{let a=`docker-credential-${r}`;try{let{code:r,stdout:i,stderr:o}=await (0,tv.cZ)(`${a} (${n})`,(0,s.m0)(a,["get"],{input:n,deadline:2e4}),t);if(0===r)return i;e(`${a} has no login for ${n} (exit code ${r}): ${(0,y.ml)(i||o)}`)}catch(t){e(`${a} could not be started for ${n}: ${(0,i.gJ)(t)}`)}};return(e,t)=>{let n=r.get(t)??run(e,t);return r.set(t,n),n}}function missingHelpers(e,t,r){let n=(0,e1.qY)(e),i=[...new Set([...t.map(e=>(0,ti.kn)((0,ti.Y4)(e),n)),(0,e1.e1)(n.credsStore)])].filter(e=>""!==e),s=(r.PATH??"").split(tt.delimiter);return i.map(e=>`docker-credential-${e}`).filter(e=>!s.some(t=>(0,tb.existsSync)((0,tt.join)(t,e)))).map(e=>({command:e,text:`${e} is not installed, and ${(0,ti.dO)(r)} ${t$}`}))}let t$="names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";function parseHelperOutput(e){let{Username:t,Secret:r}=(0,e1.qY)((0,e1.Bl)(e)),n=(0,e1.e1)(r);if(""!==n)return"<token>"===t?{username:"",password:"",identityToken:n}:{username:(0,e1.e1)(t),password:n}}var tE=r(1604),tx=r(5525);function createJournal({journal:e}){(0,tr.pb)(e,"")}function openJournal({journal:e}){return{note:t=>(0,tb.appendFileSync)(e,`${JSON.stringify(t)}
-`,{mode:384})}}var tS=r(6716),tO=r(9795);async function describeEvent(e){let t=e.eventDetails();if(!t)return await (0,tO._)(e.event);let r=await (0,tS.ff)(e.event,e.env,t);return await (0,tO._)(r,(0,tu.Ml)(e.env)?t.commitDate:void 0)}var t_=r(539),tT=r(3269);async function dropTokenIfJobHasLogin(e,{images:t,push:r,registries:n,log:s}){let a=(0,t_.K)({...n,log:()=>void 0},AbortSignal.timeout(1e4)),check=async e=>{if(await n.credentials(e)===void 0)return;let t=await a(e);try{return await (r?(await t.checkPush(e.path)).ended:t.ping()),""}catch(e){return isRejected(e)?void 0:(0,i.gJ)(e)}},isReplaced=async({registry:e,isPlatformToken:r})=>{let n=t.filter(t=>t.registry===e);if(!r||0===n.length)return!1;let i=await Promise.all(n.map(check));if(i.includes(void 0))return!1;let a=i.find(e=>""!==e),o=void 0===a?"":` It could not be checked: ${a}`;return s.info(`${e}: using the existing login instead of the token.${o}`),!0},o=await Promise.all(e.map(isReplaced));return e.filter((e,t)=>!o[t])}function isRejected(e){return e instanceof tT.gl&&("denied"===e.kind||"unauthorized"===e.kind)}var tC=r(1931),tA=r(5609),tR=r(4070);function createRegistryAccess(e,t,r={}){let n=new Map;return{missingHelper:e=>missingHelpers(t,[e],process.env)[0],isPlain:e=>r[e]?.http===!0,credentials:createCredentials(e,t),fetch:(0,tC.Hy)(process.env,r),rawFor:e=>{let t=n.get(e)??(0,tA.V)(process.env,r,e);return n.set(e,t),t},log:tR.t.debug,onWait:(e,t)=>6e4===t?tR.t.warn(e):tR.t.info(e)}}let tP=createHelperRunner(tR.t);function createCredentials(e,t){let r=new Map;return n=>{let i=(0,ea.Sh)(n),s=r.get(i)??credentialsFor(n,e,t,tP);return r.set(i,s),s}}async function resolveLogins(e,t){let{logins:r,images:n,required:i=n,sources:s=[],push:a,hosts:o}=t,{env:l,log:u}=e,c=(0,ti.Wr)(l,u.warn),d=createRegistryAccess([],c,o),f=await (0,tv.cZ)("logins",exchangeKeys(e,r,{isMirror:e=>n.some(({registry:t})=>t===e)&&!i.some(({registry:t})=>t===e),fetch:d.fetch}),u.info),h=await dropTokenIfJobHasLogin(f,{images:n,push:a,registries:d,log:u}),p=s.filter(e=>!n.some(({registry:t})=>t===e.registry)),m=await dropTokenIfJobHasLogin(h,{images:p,push:!1,registries:d,log:u}),g=m.flatMap(({password:e})=>e.split(/[\r\n]+/)).map(e=>e.trim());return e.mask(g.filter(e=>e.length>3)),{logins:m,registries:createRegistryAccess(m,c,o),dockerConfig:c}}async function exchangeKeys({env:e,log:t},n,{isMirror:s,fetch:a}){let o={env:e,fetch:a},exchange=async e=>{if(!e.some(({ecr:e=!1,hubOidc:t=!1})=>e||t))return e;let{exchangeHubTokens:t}=await r.e(114).then(r.bind(r,4733)),{exchangeEcrKeys:n}=await r.e(705).then(r.bind(r,6705));return await n(await t(e,o),o)},l=exchange(n.filter(({registry:e})=>!s(e))),u=n.filter(({registry:e})=>s(e)).map(async e=>await exchange([e]).catch(r=>(t.warn(`No login at ${e.registry}, which has only mirrors: ${(0,i.gJ)(r)}`),[])));return[...await l,...(await Promise.all(u)).flat()]}var tD=r(8161),tN=r(2982),tL=r(1970);let tj=["Runner.Worker","act","act_runner","gitea-runner","forgejo-runner"];async function describeOwner({scope:e,runId:t,runAttempt:r}){let[n,i]=await Promise.all([(0,tN.I9)(process.pid),isRunner(process.ppid)?(0,tN.I9)(process.ppid):""]);return{scope:e,runId:t,runAttempt:r,boot:bootId(),pids:pidNamespace(),main:n,runner:i}}function isRunner(e){return tj.includes((0,tr.o_)(`/proc/${e}/comm`).trim())}function writeOwner(e,t){(0,tr.pb)(e.owner,JSON.stringify(t))}function bootId(){let e=(0,tr.o_)("/proc/sys/kernel/random/boot_id").trim();return""===e?"":`${(0,tD.hostname)()} ${e}`}function pidNamespace(){try{return(0,tb.readlinkSync)("/proc/self/ns/pid")}catch{return"linux"===process.platform?"":process.platform}}var tM=r(1078);function saveMainState({dir:e,main:t,cleanup:r,packagesApi:n,images:i,began:s}){Object.entries({main:t,cleanup:r,"packages-api":n,images:i.map(ea.Sh).join(" "),began:s,dir:e.path}).forEach(([e,t])=>tM.LZ(e,t))}function saveDownload(e){tM.LZ("buildx",JSON.stringify(e))}async function createRunDir(e,t,{used:r=[],...n}){let i=tL.rJ.choose(e.env.RUNNER_TEMP,[t.workspace,...r]),s=await describeOwner({...t,scope:(0,tx.F7)(t)});return saveMainState({...n,dir:i,main:s.main}),i.create(),writeOwner(i,s),createJournal(i),i}function liveView(){return process.send?{reportLive:e=>process.connected&&process.send?.({targets:e},()=>void 0)}:{}}function signing(e,{sign:t,dir:n,...i}){return async()=>{if(!t)return;let{createSigner:s}=await Promise.all([r.e(456),r.e(627)]).then(r.bind(r,5627));(0,tb.mkdirSync)(n,{mode:448});let{env:a,log:o,signal:l,event:u}=e;return await s({...i,settings:t,dir:n,env:a,log:o,signal:l,serverUrl:u.serverUrl,mask:t=>e.mask(t)})}}r(7844);var tI=r(8444);async function prepareMain(e,t){e.mask(secretsToMask(e.env));let r=await describeEvent(e),n=await readInputs(e.env,r),i={...r,trust:n.trust};e.summary.isWanted=n.summary,await (0,tI.C)(n.telemetry,t,i);let{cleanup:s,packagesApi:a}=n,o=repositoriesOf(n.variants),l=n.localPaths,u=await createRunDir(e,i,{cleanup:s,packagesApi:a,images:o,began:Date.now(),used:l}),c=await (0,tE.uX)(u.registries,n.registries),d=n.variants.flatMap(e=>e.images),{logins:f,registries:h,dockerConfig:p}=await resolveLogins(e,{...n,images:o,required:d,hosts:c});missingHelpers(p,o.map(({registry:e})=>e),e.env).forEach(({text:t})=>e.log.warn(t));let m={inputs:{...n,logins:f,registries:c,...withRegistryConfig(n,c)},event:i,dir:u,journal:openJournal(u),log:e.log,signal:e.signal,record:t,dockerConfig:p};return{run:m,ports:mainPorts(e,m,h)}}function mainPorts(e,t,n){let{inputs:i,event:s,dir:a,journal:o}=t,{fetch:l}=n,c=e.env.SSH_AUTH_SOCK;return{openNodes:()=>{let t=(0,ty.o)({...i,dir:a,agent:c,workspace:s.workspace},o);return(0,tv.cZ)(`the nodes ${i.nodes.map(({name:e})=>e).join(", ")}`,t,e.log.info)},provideBuildx:async r=>{let i=provideRequested(e,{...t,signal:r},n),s=await (0,tv.cZ)("the installation of buildx",i,e.log.info);return await loadBuild(),s},findBuildx:()=>findRequested(i,(0,u.YA)(i.variants)),buildGroups:async e=>{let{Scheduler:t}=await Promise.all([r.e(20),r.e(263),r.e(145)]).then(r.bind(r,1145));return await new t({...e,...liveView(),onBegun:()=>{e.onBegun(),loadPublishing()}}).run()},callTargets:async e=>await (await Promise.all([r.e(20),r.e(263),r.e(394)]).then(r.bind(r,3394))).callTargets(e),prepareSigning:signing(e,{sign:i.sign,dir:a.signing,registries:n,hosts:i.registries}),registries:n,packages:e.packages(n,i.packagesApi),runs:e.runs(l),fetchRunStatus:e.fetchRunStatus(l)}}async function loadBuild(){await Promise.all([Promise.all([r.e(202),r.e(608)]).then(r.bind(r,6202)),Promise.all([r.e(20),r.e(263),r.e(145)]).then(r.bind(r,1145)),(0,tw.V)()])}async function loadPublishing(){await Promise.allSettled([r.e(456).then(r.bind(r,3456)),r.e(942).then(r.bind(r,5942))])}async function provideRequested(e,t,{fetch:r}){let{inputs:i,event:s,dir:a,log:o,signal:l}=t;i.install&&await requireBuildAlias();let c={fetch:r,signal:l,dir:a,log:o,token:"github.com"===(0,n.li)(s)?i.token:"",toolCache:e.env.RUNNER_TOOL_CACHE??"",useCache:i.cacheBinary},{buildx:d,save:f}=await provideBuildx(i.buildx,c,(0,u.YA)(i.variants));return f&&saveDownload(f),d}},2651:(e,t,r)=>{r.d(t,{n:()=>forReader});var n=r(3760);let i=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}var s=r(8561);let a=new Set([...n.Ni,...n.nr,...n.uL]),o=[[/\b([Tt])his runner\b/g,"$1his machine"],[/\bon the runner\b/g,"on this machine"],[/\b([Rr])un the job again\b/g,"$1un the command again"],[/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g,""],[/\bin the job image\b/g,"on this machine"],[/\bfrom this job\b/g,"from this machine"],[/\bThis job has no permission\b/g,"Your user has no permission"],[/\bby this job\b/g,"by your user"],[/\b(The|the) user of this job\b/g,"$1 user of this command"],[/\bthe job's user\b/g,"your user"],[/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g,"your ssh-agent"],[/\bthe job’s own Docker login, from an earlier step or from the runner\b/g,"the one of your Docker CLI"],[/\bThe job has no login at this registry:.*/gs,"You have no login at this registry: run `docker login`."],[/\bMount the Unix socket of the engine into the job\b/g,"Set DOCKER_HOST to the Unix socket of the engine"],[/\bin the step's `env`/g,"in the environment"],[/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g,""],[/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g,"Set `ssh-private-key`."],[/`SSH_AUTH_SOCK` of the job\b/g,"`SSH_AUTH_SOCK` of your shell"],[/\bthe job token \(/g,"the token ("],[/\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,"give the token the scope `write:packages`, and its user the Write role"],[/\bThe job needs `permissions: packages: write`, and .*/g,"The token needs the scope `delete:packages`, and its user the Admin role for the package."],[/\bGive the job `permissions: actions: read`/g,"Use a token that may read runs"],[/\bWithout `permissions: actions: read`/g,"Without a token that may read runs"],[/\bThe step sets no secret with the id `([\w.-]+)`.*/gs,"No secret with the id `$1` has a value: set it in `secrets`."],[/\brelative to the workspace\b/g,"relative to the working directory"],[/\bneeds the OIDC token of the job: .*/g,"needs the OIDC token of a CI job: write `sign: key`"],[/: write `\$\{\{ github\.event\.number \}\}`/g,": write `17`, for example"]];function forCommandLine(e){let[t="",...r]=e.split("\n").map(renderLine);if(!/^\d+ invalid inputs?$/.test(t))return[t,...r].join("\n");let n=r.map(e=>e.replace(/^([a-z-]+)(?=: )/,e=>optionOf(e)??e));return[t.replace("input","option"),...n].join("\n")}function forReader(e){return(0,s.N)()?forCommandLine(e):e}function renderLine(e){return/^\s*\|/.test(e)?e:nameOptions(o.reduce((e,[t,r])=>e.replace(t,r),e))}function nameOptions(e){return e.replace(/(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g,(e,t,r,n)=>{let i=optionOf(r);return void 0===i||void 0===n&&(void 0!==t||"ssh"===r)?e:`${t??""}\`${i}${void 0===n?"":` ${n}`}\``})}function optionOf(e){if(a.has(e))return i.includes(e)?secretVariable(e):`--${e}`}},9470:(e,t,r)=>{r.d(t,{qY:()=>exportVariables,HN:()=>reportDryRun,xV:()=>reportFailure,n0:()=>setOutputs,Sy:()=>writeSummary});var n=r(1078),i=r(7268),s=r(4231),a=r(2651),o=r(4070);function formatInputIssues(e){let t=new Set(e.map(({input:e})=>e)).size;return[`${t} invalid input${1===t?"":"s"}`,...e.map(formatIssue)].join("\n")}function formatIssue({input:e,given:t,expected:r}){return`${e}: ${void 0===t?"":`"${t}" `}${r}`}var l=r(7330);async function reportDryRun({report:e,problems:t}){let{renderDryRun:n,renderDryRunSummary:s}=await r.e(967).then(r.bind(r,1967));if(n(e).forEach(e=>o.t.line((0,a.n)(e))),await writeSummary(s(e)),t.length>0)throw new i.tQ(t)}async function reportFailure(e,t){let{headline:r,body:l}=(0,i.Wk)(e);e instanceof s.dz?(e.warnings.forEach(e=>o.t.warn(e)),n.C1((0,a.n)(formatInputIssues(e.issues)))):(o.t.line((0,a.n)(l)),n.C1((0,a.n)(r))),await writeSummary(await failureSummary(e),t)}async function failureSummary(e){let{renderErrorSummary:t,renderFailedSummary:n}=await r.e(304).then(r.bind(r,9304));if(e instanceof l.O)return n(e.record,performance.now());let{headline:a,body:o}=(0,i.Wk)(e);if(!(e instanceof s.dz))return t(a,o);let[u="",...c]=formatInputIssues(e.issues).split("\n");return t(u,c.join("\n"))}function setOutputs(e){Object.entries(e).forEach(([e,t])=>n.uH(e,t))}function exportVariables(e){Object.entries(e).forEach(([e,t])=>n.dN(e,t))}let u={secrets:new Set,isWanted:!0};async function writeSummary(e,{secrets:t,isWanted:i}=u){if(!process.env.GITHUB_STEP_SUMMARY||!i)return;let{limitSummary:s,maskSecrets:a}=await r.e(304).then(r.bind(r,9304));await n.z.addRaw(s(a(e,t))).write().catch(e=>n.$e(`The summary could not be written: ${String(e)}`))}},4070:(e,t,r)=>{r.d(t,{t:()=>a});var n=r(1078),i=r(1025),s=r(2651);let a={info:e=>n.pq((0,i.Fy)((0,s.n)(e))),line:e=>void(0,i.x1)([e]),warn:e=>n.$e((0,s.n)(e)),debug:e=>n.Yz(e),annotate:({title:e,message:t,file:r,line:i})=>n.$e(t,{title:e,...void 0!==r&&{file:r},...void 0!==i&&{startLine:i}}),lines:i.x1}},8444:(e,t,r)=>{r.d(t,{C:()=>startTrace,Q:()=>withTelemetry});var n=r(4620),i=r(2150);function isOn({traces:e,metrics:t}){return void 0!==e||void 0!==t}async function startTrace(e,t,n){if(!e.traces)return;let{createRoot:i}=await r.e(514).then(r.bind(r,9133)),{traceId:s,spanId:a}=i(e,n);t.traceparent=`00-${s}-${a}-01`}async function withTelemetry(e,t,r){let n;try{await r()}catch(e){throw n=e??Error("unknown"),e}finally{await send(e,t,n).catch(t=>e.log.debug(`No telemetry: ${String(t)}`))}}async function send(e,{action:t,record:s},a){let{env:o,event:l,log:u,signal:c}=e,ignore=()=>void 0,d=(0,i.v)({env:o,text:e=>(o[(0,n.Qn)(e)]??"").trim(),report:ignore,warn:ignore});if(s.isDry||!isOn(d))return;let{createRoot:f,describeEnd:h,sendTelemetry:p}=await r.e(514).then(r.bind(r,9133)),[,m,g]=(s.traceparent??"").split("-"),w=void 0!==m&&void 0!==g?{traceId:m,spanId:g}:f(d,l),v={action:t,record:s,event:l,pipeline:o.GITHUB_WORKFLOW??"",job:o.GITHUB_JOB??"",id:`${l.runId}-${l.runAttempt}-${w.spanId}`,end:h(a,c.aborted),now:Date.now()};(await p({settings:d,run:v,root:w,env:o})).forEach(e=>u.warn(e))}},3344:(e,t,r)=>{r.d(t,{HU:()=>parseChoice,Hn:()=>isTrue,Wu:()=>isFalse,yG:()=>parseBoolean});var n=r(4231);function parseBoolean(e,t,r){return!!/^(true|True|TRUE)$/.test(t)||(/^(false|False|FALSE)$/.test(t)||r({input:e,given:(0,n.ml)(t),expected:"is neither `true` nor `false`"}),!1)}function isTrue(e=""){return/^(1|t|true)$/i.test(e)}function isFalse(e){return/^(0|f|F|false|False|FALSE)$/.test(e)}function parseChoice(e,t,r,i){let s=/^(true|True|TRUE|false|False|FALSE)$/.test(t)?t.toLowerCase():t;if(""===s)return;if(Object.hasOwn(r,s))return r[s];let a=Object.keys(r).filter(e=>"true"!==e&&"false"!==e);i({input:e,given:(0,n.ml)(t),expected:`is not one of ${a.map(e=>`\`${e}\``).join(", ")}`})}},8561:(e,t,r)=>{r.d(t,{N:()=>runsForCommandLine});function runsForCommandLine(e=process.env){return"true"===e.MULTIARCH_BUILD_COMMAND_LINE}},3716:(e,t,r)=>{r.d(t,{Y:()=>allowManyListeners,_:()=>mapConcurrent});var n=r(8474);async function mapConcurrent(e,t,r=8){let n=[],i=e.entries(),s=!1,worker=async()=>{for(let[e,r]of i){if(s)return;try{n[e]=await t(r)}catch(e){throw s=!0,e}}};return await Promise.all(Array.from({length:Math.min(r,e.length)},worker)),n}function allowManyListeners(){(0,n.setMaxListeners)(0)}},1715:(e,t,r)=>{function splitFields(e){let t=/(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y,r=[];for(;;){let n=t.exec(e);if(!n)return;if(r.push(void 0===n[1]?(n[2]??"").trim():n[1].replaceAll('""','"')),""===n[3])return r}}function joinFields(e){return e.map(e=>/[",\n\r]|^\s|\s$/.test(e)?`"${e.replaceAll('"','""')}"`:e).join(",")}function parseAttributes(e){let t=splitFields(e)?.map(e=>{let t=e.indexOf("=");return t<1?void 0:[e.slice(0,t).trim().toLowerCase(),e.slice(t+1)]});return t?.every(e=>void 0!==e)?t:void 0}function joinAttributes(e){return joinFields(e.map(([e,t])=>`${e}=${t}`))}function getAttribute(e,t){return e.find(([e])=>e===t)?.[1]}r.d(t,{D$:()=>getAttribute,KY:()=>joinFields,Kp:()=>splitFields,eI:()=>joinAttributes,vB:()=>parseAttributes})},7268:(e,t,r)=>{r.d(t,{Wk:()=>formatError,c4:()=>isNotFound,gJ:()=>errorMessage,tQ:()=>UserErrors,yo:()=>UserError});let UserError=class UserError extends Error{code;hint;details;constructor({code:e,message:t,hint:r,details:n=[],cause:i}){super(t,{cause:i}),this.name="UserError",this.code=e,this.hint=r,this.details=n}get retryable(){return"busy"===this.code}};let UserErrors=class UserErrors extends Error{errors;constructor(e){super(e.map(({message:e})=>e).join("; ")),this.name="UserErrors",this.errors=e}};function formatError(e){if(e instanceof UserErrors&&e.errors.length>1){let t=e.errors.map(formatError);return{headline:t.map(({headline:e})=>e).join("\n"),body:t.map(({headline:e,body:t})=>`${e}
-${t}`).join("\n\n")}}let t=e instanceof UserErrors?e.errors[0]:e;if(t instanceof UserError){let e=t.details.map(e=>`  | ${e}`);return{headline:t.message,body:[...e,t.hint].join("\n")}}return{headline:`Unexpected error: ${errorMessage(t)}`,body:[t instanceof Error?t.stack??"":"","This looks like a bug in multiarch-build: please report it with the lines above."].join("\n")}}function errorMessage(e){return e instanceof Error?e.message:String(e)}function isNotFound(e){return e instanceof Error&&"status"in e&&404===e.status}},4506:(t,r,n)=>{n.d(r,{s3:()=>entryPath,m0:()=>exec,wc:()=>execTool,C2:()=>inheritedEnv,DW:()=>minimalEnv,kp:()=>startProcess,zE:()=>waitForExit,rz:()=>withholdVariables});let i=e(import.meta.url)("node:child_process");var s=n(8161),a=n(6760),o=n(2243);async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:s=0x1000000,signal:a,...o}=r,l=startProcess(e,t,{...o,stdio:["pipe","pipe","pipe"]}),u={isKilled:!1},kill=()=>{u.isKilled=!0,l.kill("SIGKILL"),l.stdout?.destroy(),l.stderr?.destroy()},c=new Output(s,kill),d=new Output(s,kill);l.stdout?.on("data",e=>c.add(e)),l.stderr?.on("data",e=>d.add(e)),l.stdin?.on("error",()=>void 0),l.stdin?.end(n);let f=setTimeout(kill,i);a?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(l);return{code:u.isKilled?124:e,stdout:c.text,stderr:d.text}}finally{clearTimeout(f),a?.removeEventListener("abort",kill)}}async function execTool(e,t,{env:r,cwd:i,deadline:s=1e4,maxOutput:a=0x1000000}={}){let o=await Promise.resolve().then(n.bind(n,640)),l={isKilled:!1},kill=()=>{l.isKilled=!0;let e=Number.parseInt(u.text,10);e>0&&killIfRunning(e)},u=new Output(a,kill),c=new Output(a,kill),d=setTimeout(kill,s);try{let n=await o.exec("/bin/sh",["-c",'echo $$ && exec "$0" "$@" </dev/null',e,...t],{env:definedVariables(r??inheritedEnv()),...void 0!==i&&{cwd:i},silent:!0,ignoreReturnCode:!0,delay:500,listeners:{stdout:e=>u.add(e),stderr:e=>c.add(e)}}),s=u.text.slice(u.text.indexOf("\n")+1);return{code:l.isKilled?124:n,stdout:s,stderr:c.text}}finally{clearTimeout(d)}}function killIfRunning(e){try{process.kill(e,"SIGKILL")}catch{}}let Output=class Output{#p;#m;#g=[];#w=0;constructor(e,t){this.#p=e,this.#m=t}add(e){!(this.#w>this.#p)&&(this.#w+=e.length,this.#g.push(e),this.#w>this.#p&&this.#m())}get text(){return Buffer.concat(this.#g).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?o.Dq:63);try{return(0,i.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?s.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!l.has(t)))}let l=new Set,u=/^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/;function withholdVariables(e){for(let t of e)u.test(t)||l.add(t)}function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}function entryPath(e){return(0,a.join)((0,a.dirname)(process.argv[1]??""),`../${e}/index.js`)}},2243:(t,r,n)=>{n.d(r,{gR:()=>contains,hd:()=>fileDigest,lw:()=>homeDir,Dq:()=>u,XF:()=>readRegularFile,M1:()=>removeDir,rz:()=>setPrivateUmask,I2:()=>specialKind,Ys:()=>tryList,o_:()=>tryRead,cz:()=>tryReadTail,pb:()=>writePrivate});var i=n(7598),s=n(3024);let a=e(import.meta.url)("node:stream/promises");var o=n(8161);let l=process.umask(63);process.umask(l);let u=l;function setPrivateUmask(){process.umask(63)}function homeDir(){try{return(0,o.homedir)()}catch{return"/"}}function tryRead(e){try{let t=(0,s.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,s.readFileSync)(e,"utf8"):""}catch{return""}}function tryList(e){try{return(0,s.readdirSync)(e)}catch{return[]}}function readRegularFile(e){let t=(0,s.statSync)(e);if(!t.isFile()||t.size>4194304)throw Error(`not a file of at most 4 MiB: ${e}`);return(0,s.readFileSync)(e,"utf8")}function tryReadTail(e,t){try{let r=(0,s.openSync)(e,"r");try{let{size:e}=(0,s.fstatSync)(r),n=Buffer.alloc(Math.min(e,t));return n.toString("utf8",0,(0,s.readSync)(r,n,0,n.length,e-n.length))}finally{(0,s.closeSync)(r)}}catch{return""}}function specialKind(e){try{let t=(0,s.statSync)(e);return c.find(([e])=>e(t))?.[1]}catch{return}}let c=[[e=>e.isFIFO(),"a named pipe"],[e=>e.isSocket(),"a socket"],[e=>e.isCharacterDevice()||e.isBlockDevice(),"a device"]];function contains(e,t){let[r,n]=[e,t].map(e=>`${realPath(e)}/`.replace("//","/"));return n.startsWith(r)}function realPath(e){try{return(0,s.realpathSync)(e)}catch{return e}}function writePrivate(e,t){(0,s.writeFileSync)(e,t,{mode:384})}function removeDir(e){(0,s.rmSync)(e,{recursive:!0,force:!0,maxRetries:3})}async function fileDigest(e){let t=(0,i.createHash)("sha256");return await (0,a.pipeline)((0,s.createReadStream)(e),t),t.digest("hex")}},432:(e,t,r)=>{function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function formatRow(e){return`| ${e.map(e=>escapeMarkup(e).replaceAll("|","\\|").replaceAll("\n"," ")).join(" | ")} |`}r.d(t,{My:()=>escapeMarkup,TM:()=>firstLine,a3:()=>formatDuration,iZ:()=>formatRow,z3:()=>formatBytes});let n=/((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/;function escapeMarkup(e){return splitCode(e).map(({isCode:e,part:t})=>e?t:t.replace(/[\\`<[\]]/g,"\\$&")).join("").replace(/^([ \t]*)([#~])/gm,"$1\\$2")}function splitCode(e){return e.split(n).flatMap((e,t)=>t%3==2?[]:[{isCode:t%3==1,part:e}])}function firstLine(e){return e.split("\n")[0]??""}},1931:(e,t,r)=>{r.d(t,{Hy:()=>createFetch,YF:()=>tlsOptions,Ze:()=>findErrorCode,fb:()=>isUntrusted,oJ:()=>limitResponses,rI:()=>loadDispatch,su:()=>createSystemTrust,zO:()=>readChunks});var n=r(2243),i=r(8453),s=r(7087);function createFetch(e,t={}){let r=withSystemCertificates(e),n=new Map;return async(i,s)=>{let a,o,l=new URL(i instanceof Request?i.url:i),u=t[l.host]??t[`${l.host}:443`],c=u??{ca:"",http:!1,insecure:!1};return(c.http&&(l.protocol="http:"),""!==c.ca||c.insecure)?await (a=JSON.stringify([c.ca,c.insecure]),o=n.get(a)??lazily(async()=>await loadUndici(e,await tlsOptions(c))),n.set(a,o),o)(l,s):await r(u?l:i,s)}}function withSystemCertificates(e){let t,r=(0,s.pk)(e)?lazily(()=>loadUndici(e)):globalThis.fetch,n=createSystemTrust(e);return async(i,s)=>await n(async n=>{let load=async()=>await loadUndici(e,await tlsOptions({ca:n,insecure:!1})),a=""===n?r:t??=lazily(load);return await a(i,s)})}function createSystemTrust(e){let t="";return async r=>{try{return await r(t)}catch(s){let n=""===t&&isUntrusted(findErrorCode(s))?systemCertificates(e):"";if(""===n)throw s;let i=await r(n);return t=n,i}}}let a=["/etc/ssl/certs/ca-certificates.crt","/etc/pki/tls/certs/ca-bundle.crt","/etc/ssl/ca-bundle.pem","/etc/pki/tls/cacert.pem","/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem","/etc/ssl/cert.pem"];function systemCertificates({SSL_CERT_FILE:e=""}){return(""===e?a:[e]).map(n.o_).find(e=>""!==e)??""}let o=/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;function isUntrusted(e){return void 0!==e&&o.test(e)}function findErrorCode(e,t=0){let{code:r,cause:n,errors:s}=(0,i.qY)(e);return"string"==typeof r?r:t>4||void 0===n?(0,i.DD)(s).map(e=>findErrorCode(e,t+1))[0]:findErrorCode(n,t+1)}async function*readChunks(e,t){let r=0;for await(let n of e.body??[])if(n instanceof Uint8Array&&(r+=n.length,yield n,r>t))return}function limitResponses(e,t){return async(r,n)=>{let s=await e(r,n),a=[];for await(let e of readChunks(s,t))a.push(e);let o=Buffer.concat(a),l=new URL(s.url||new Request(r).url).host;if(o.length>t)throw Error(`the answer of ${l} is longer than ${t/1024/1024} MiB`);if(/\bjson\b/.test(s.headers.get("content-type")??"")&&(0,i.f_)(o.toString("utf8")))throw Error(`the answer of ${l} is nested too deeply`);let{status:u,statusText:c,headers:d}=s;return Object.defineProperty(new Response(0===o.length||[204,205,304].includes(u)?null:o,{status:u,statusText:c,headers:d}),"url",{value:s.url})}}async function tlsOptions({ca:e,insecure:t}){return{...""===e?{}:{ca:[...(await Promise.resolve().then(r.t.bind(r,1692,23))).rootCertificates,e]},rejectUnauthorized:!t}}function lazily(e){let t;return async(r,n)=>await (await (t??=e()))(r,n)}async function loadUndici(e,t){let{fetch:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await loadDispatch(e,t);return(e,t)=>n(e,{...t,dispatcher:{dispatch:i}})}async function loadDispatch(e,t){let{Agent:n,ProxyAgent:i}=await r.e(752).then(r.t.bind(r,6752,19)),a=new n({...t&&{connect:t}}),o=new Map;return(r,n)=>{let l=new URL(String(r.origin)),u=(0,s.iJ)(l,e);if(void 0===u)return a.dispatch(r,n);if(!/^https?:/.test(u))throw unsupportedProxy(u);let c=`${l.protocol}${u}`,d=o.get(c)??new i({uri:u,...t&&{requestTls:t},proxyTunnel:"https:"===l.protocol});return o.set(c,d),d.dispatch(r,n)}}function unsupportedProxy(e){let[,t="",r=""]=/^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(e)??[];return Object.assign(Error(`the proxy ${t}://${r} is not supported: use an http or https proxy`),{code:"ERR_INVALID_PROXY"})}},4231:(e,t,r)=>{r.d(t,{au:()=>didYouMean,dz:()=>InputError,ml:()=>shorten});let InputError=class InputError extends Error{issues;warnings;constructor(e,t=[]){super(`invalid inputs: ${[...new Set(e.map(({input:e})=>e))].join(", ")}`),this.name="InputError",this.issues=e,this.warnings=t}};function shorten(e){let t=Array.from(e.trim());return(t.length>100?[...t.slice(0,99),"…"]:t).join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,e=>"\n"===e?"\\n":"	"===e?" ":`\\u${(e.codePointAt(0)??0).toString(16).padStart(4,"0")}`)}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let s=1;s<=e.length;s++){let a=[s];for(let o of r.slice(1)){let r=e[s-1]===t[o-1],l=e[s-1]===t[o-2]&&e[s-2]===t[o-1],[u,c,d]=[at(a,o-1),at(i,o),at(i,o-1)],f=l?at(n,o-2)+1:1/0;a.push(Math.min(c+1,u+1,d+ +!r,f))}n=i,i=a}return at(i,t.length)}function at(e,t){return e[t]??1/0}},8453:(e,t,r)=>{function asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function asTextRecord(e){return Object.fromEntries(Object.entries(asRecord(e)).flatMap(([e,t])=>"string"==typeof t?[[e,t]]:[]))}function unlessEmpty(e,t){return 0===Object.keys(t).length?{}:{[e]:t}}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}r.d(t,{A5:()=>unlessEmpty,Bl:()=>tryParseJson,DD:()=>asList,Fh:()=>asTextRecord,e1:()=>asText,f_:()=>isTooDeep,qY:()=>asRecord,u4:()=>isRecord})},1094:(e,t,r)=>{r.d(t,{DQ:()=>splitRecords,Hh:()=>parseRecord,ZD:()=>repeated,_n:()=>unquote,nq:()=>parseRecordInput,ry:()=>splitList,uz:()=>splitLines});var n=r(1715),i=r(4231);function splitLines(e){return e.split(/\r\n|\r|\n/).map((e,t)=>({text:e.trim(),line:t+1})).filter(e=>!isIgnored(e.text))}function splitList(e){return splitLines(e).flatMap(e=>(0,n.Kp)(e.text)??e.text.split(",")).map(e=>e.trim()).filter(e=>""!==e)}function repeated(e,t=e=>e){let r=e.map(t);return e.filter((e,n)=>r.indexOf(t(e))<n)}function splitRecords(e,t,r){let n=t.split(/\r\n|\r|\n/),a=[];for(let t=0;t<n.length;t++){let o=(n[t]??"").trim(),l=t+1;if(isIgnored(o))continue;if(!o.startsWith('"')){a.push({text:o,line:l});continue}let u=readQuoted(n,t);t+=u.length-1;let c=unquote(u.join("\n"));void 0!==c?a.push({text:c,line:l,quoted:!0}):r({input:e,given:(0,i.ml)(o),expected:`is quoted incorrectly in line ${l}: ${s}`})}return a}let s='put the whole entry between double quotes, `"NAME=value"`, and write `""` for each quote in the value';function isIgnored(e){return""===e||e.startsWith("#")}function readQuoted(e,t){let r=t+1;for(;r<e.length&&!isClosed(e.slice(t,r).join("\n"));)r++;return e.slice(t,r)}function isClosed(e){return(e.match(/"/g)?.length??0)%2==0}function unquote(e){return/^"(?:[^"]|"")*"$/.test(e.trim())?e.trim().slice(1,-1).replaceAll('""','"'):void 0}function parseRecord(e,t,r){return Object.fromEntries(t.flatMap(t=>parsePair(e,t,r)))}function parseRecordInput(e,t,r){return parseRecord(e,splitRecords(e.input,t,r),r)}function parsePair({input:e,lookUp:t,where:r=""},{text:n},s){let a=n.indexOf("="),o=a<0?n:n.slice(0,a),l=a<0?t?.[o]:n.slice(a+1),u=void 0!==t&&!/[\s:]/.test(o),c=pairProblem(o,a>=0||u);return void 0!==c?(s({input:e,given:(0,i.ml)(n),expected:`${c[0]}${r}: ${c[1]}`}),[]):void 0===l?[]:[[o,l]]}function pairProblem(e,t){return""===e.trim()?["has no name before `=`","write `NAME=value`"]:t?/\s/.test(e)?["has a space before `=`","write `NAME=value`"]:void 0:["has no `=`","write `NAME=value`, one per line"]}},4885:(e,t,r)=>{r.d(t,{DD:()=>refuseLocalUrl,MJ:()=>isLocalAddress,fB:()=>a,kS:()=>lookupPublic,mJ:()=>isLocalHost});var n=r(610),i=r(7030);let s=new i.BlockList;s.addSubnet("0.0.0.0",8),s.addSubnet("127.0.0.0",8),s.addSubnet("169.254.0.0",16),s.addAddress("168.63.129.16"),s.addAddress("100.100.100.200"),s.addSubnet("::",127,"ipv6"),s.addSubnet("fe80::",10,"ipv6"),s.addAddress("fd00:ec2::254","ipv6");let a="ERR_INVALID_LOCAL_ADDRESS";function isLocalAddress(e){return s.check(e,6===(0,i.isIP)(e)?"ipv6":"ipv4")}function localAddressError(e){return Object.assign(Error(`${e}, an address of this machine or of the metadata service of a cloud`),{code:a})}function refuseLocalUrl({hostname:e,host:t}){let r=e.replace(/^\[|\]$/g,"");if(0!==(0,i.isIP)(r)&&isLocalAddress(r))throw localAddressError(t)}let lookupPublic=(e,t,r)=>{(0,n.lookup)(e,{...t,all:!0},(n,i)=>{n?r(n,[]):i.some(({address:e})=>isLocalAddress(e))?r(localAddressError(e),[]):!0===t.all?r(null,i):r(null,i[0]?.address??"",i[0]?.family)})};async function isLocalHost(e){let t=e.replace(/^\[|\]$/g,"");return 0!==(0,i.isIP)(t)?isLocalAddress(t):await new Promise(e=>{(0,n.lookup)(t,{all:!0},(t,r)=>{e(null===t&&r.some(e=>isLocalAddress(e.address)))})})}},1025:(e,t,r)=>{r.d(t,{Fy:()=>escapeWorkflowCommands,NS:()=>exit,x1:()=>writeLines});var n=r(8474);async function exit(){await new Promise(e=>process.stdout.write("",e)),process.exit()}function writeLines(e){return process.stdout.write(e.map(e=>`${escapeWorkflowCommands(e)}
-`).join("")),process.stdout.writableNeedDrain?(0,n.once)(process.stdout,"drain"):void 0}function escapeWorkflowCommands(e){return e.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g,"$1$2:​").replace(/##(?=\[)/g,"##​")}},7292:(e,t,r)=>{r.d(t,{V:()=>limitGarbage});async function limitGarbage(){let{setFlagsFromString:e}=await Promise.resolve().then(r.t.bind(r,8877,23));for(let t of["--optimize-for-size","--semi-space-growth-factor=1"])e(t)}},8085:(e,t,r)=>{r.d(t,{AL:()=>restoreLines,Dd:()=>formatPemBlock,fB:()=>restorePem,oA:()=>n});let n=/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;function restorePem(e){let t=restoreLines(e).replace(n,(e,t,r)=>["",r.includes(":")?e:formatPemBlock(t,r),""].join("\n")).split("\n").map(e=>e.trim());return`${t.filter((e,r)=>""!==e||t[r-1]?.includes(":")).join("\n")}
-`}function restoreLines(e){return e.replace(/^\uFEFF/,"").replace(/\r\n?/g,"\n").replace(/\\r\\n|\\n/g,"\n")}function formatPemBlock(e,t){let r=t.replace(/\s+/g,"").match(/.{1,64}/g)??[];return`-----BEGIN ${e}-----
-${r.join("\n")}
------END ${e}-----`}},6728:(e,t,r)=>{r.d(t,{DN:()=>platformSlug,FL:()=>parsePlatform,qA:()=>parsePlatforms,sG:()=>platformExpected});var n=r(4231);let i=new Set("aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasi wasip1 windows".split(" ")),s=new Set("386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" ")),a=["linux/amd64","linux/arm64","linux/arm/v7","linux/arm/v6","linux/386","linux/ppc64le","linux/s390x","linux/riscv64","linux/loong64","windows/amd64"],o=new Map(Object.entries({aarch64:["arm64"],arm32v5:["arm","v5"],arm32v6:["arm","v6"],arm32v7:["arm","v7"],arm64v8:["arm64"],armel:["arm","v6"],armhf:["arm","v7"],armv5:["arm","v5"],armv6:["arm","v6"],armv6l:["arm","v6"],armv7:["arm","v7"],armv7l:["arm","v7"],armv8:["arm64"],i386:["386"],i686:["386"],loongarch64:["loong64"],mips64el:["mips64le"],mipsel:["mipsle"],ppc64el:["ppc64le"],riscv64gc:["riscv64"],s390:["s390x"],"x86-64":["amd64"],x86_64:["amd64"],x64:["amd64"],x86:["386"]})),l={amd64:/^v[1-4]$/,arm:/^v[5-8]$/,arm64:/^v[89](\.\d)?$/,ppc64le:/^power\d{1,2}$/,riscv64:/^rva\d\du64$/},u={amd64:["v1"],arm64:["v8","v8.0"]};function parsePlatform(e){let t=e.trim().toLowerCase().split("/");if(t.some(e=>""===e)||t.length>3)return;let[r="",n=""]=t;return 1===t.length?join("linux",r):2!==t.length||isSystem(r)?join(r,n,t[2]):join("linux",r,n)}function platformSlug(e){return e.replaceAll("/","-")}function parsePlatforms(e,t,r){let i=new Set;for(let s of t){let t=parsePlatform(s);t?i.add(t):r({input:e,given:(0,n.ml)(s),expected:platformExpected(s)})}return[...i]}function platformExpected(e){let t=e.trim().toLowerCase();if(isSystem(t))return`has no architecture: write \`${t}/amd64\`, for example`;if(/^[[{"']/.test(t))return"is not a platform: write plain `os/architecture`, one per line, without quotes or brackets";let r=[...a,...a.map(e=>e.replace("linux/",""))];return`is not a platform: write \`os/architecture\` such as \`linux/arm64\`${(0,n.au)(t,r)}`}function join(e,t,r=""){let n="macos"===e?"darwin":e,[a,l=""]=o.get(t)??[t];if(!i.has(n)||!s.has(a))return;let u=normalizeVariant(a,r||l);return void 0===u?void 0:asPlatform(`${n}/${a}${u&&`/${u}`}`)}function normalizeVariant(e,t){if(""===t)return"arm"===e?"v7":"";let r=/^\d/.test(t)?`v${t}`:t;if(l[e]?.test(r))return u[e]?.includes(r)?"":r}function isSystem(e){return i.has(e)||"macos"===e}function asPlatform(e){return isCanonical(e)?e:void 0}function isCanonical(e){return/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/.test(e)}},2982:(e,t,r)=>{r.d(t,{I9:()=>processIdentity,P3:()=>killProcessesIn});var n=r(3024),i=r(6760),s=r(4506),a=r(9826),o=r(2243);let l=new Set(["node","ssh","ssh-agent","buildx","docker-buildx","cosign"]);async function killProcessesIn(e,t=""){let r=await findProcesses(e,t);if(0!==r.length){for(let e of r)trySignal(e,"SIGTERM");for(let n of(await waitForEnd(r,1e3),await findProcesses(e,t)))trySignal(n,"SIGKILL")}}async function processIdentity(e){if("linux"===process.platform){let t=(0,o.o_)(`/proc/${e}/stat`).split(") ").pop()?.split(" ")[19];return void 0===t?"":`${e}:${t}`}let{code:t,stdout:r}=await (0,s.wc)("ps",["-o","lstart=","-p",String(e)],{env:(0,s.DW)()});return 0===t?`${e}:${r.trim()}`:""}async function waitForEnd(e,t){for(let r=0;r<t&&e.some(isRunning);r+=20)await (0,a.yy)(20)}async function findProcesses(e,t){return("linux"===process.platform?readCommandLines():await listProcesses()).filter(({pid:r,line:n})=>r!==process.pid&&n.includes(`${e}/`)&&n.includes(t)).map(({pid:e})=>e)}function readCommandLines(){return(0,n.readdirSync)("/proc").filter(e=>/^\d+$/.test(e)).map(e=>({pid:Number(e),line:(0,o.o_)(`/proc/${e}/cmdline`)})).filter(({pid:e,line:t})=>l.has((0,i.basename)(t.split("\0")[0]??""))&&ownerId(e)===process.getuid?.())}async function listProcesses(){let{stdout:e}=await (0,s.wc)("ps",["-axww","-o","pid=,uid=,args="],{env:(0,s.DW)()});return e.split("\n").flatMap(e=>{let[,t,r,n=""]=/^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(e)??[];return Number(r)===process.getuid?.()&&l.has((0,i.basename)(n.split(" ")[0]??""))?[{pid:Number(t),line:n}]:[]})}function ownerId(e){let t=/^Uid:\s+(\d+)/m.exec((0,o.o_)(`/proc/${e}/status`))?.[1];return void 0===t?void 0:Number(t)}function trySignal(e,t){try{return process.kill(e,t),!0}catch{return!1}}function isRunning(e){return!("linux"===process.platform&&(0,o.o_)(`/proc/${e}/stat`).includes(") Z "))&&trySignal(e,0)}},7087:(e,t,r)=>{r.d(t,{U9:()=>isLoopback,iJ:()=>proxyFor,pk:()=>namesProxy});var n=r(7030);function namesProxy(e){return""!==variable(e,"HTTP_PROXY")||""!==variable(e,"HTTPS_PROXY")}function proxyFor({protocol:e,hostname:t,port:r},n){let i=variable(n,"https:"===e?"HTTPS_PROXY":"HTTP_PROXY"),s=t.replace(/^\[|\]$/g,"").replace(/\.$/,"").toLowerCase();if(""===i||isLoopback(s))return;let a={host:s,port:r||("https:"===e?"443":"80")};if(!variable(n,"NO_PROXY").toLowerCase().split(",").some(e=>excludes(e.trim(),a)))return i.includes("://")?i:`http://${i}`}function variable(e,t){return[e[t],e[t.toLowerCase()]].find(e=>void 0!==e&&""!==e)??""}function isLoopback(e){return/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(e)}function excludes(e,{host:t,port:r}){if(""===e||"*"===e)return"*"===e;let[,i="",s]=/^([0-9a-f.:]+)\/(\d+)$/.exec(e)??[];if(void 0!==s)return isInNetwork(t,i,Number(s));let a=parseEntry(e),o=a.host.replace(/^\*(?=\.)/,"");return""!==o&&(void 0===a.port||a.port===r)&&(o.startsWith(".")?t.endsWith(o):t===o||0===(0,n.isIP)(t)&&t.endsWith(`.${o}`))}function parseEntry(e){let t=/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(e);return t?{host:t[1]??t[2]??"",port:t[3]}:{host:e}}function isInNetwork(e,t,r){let i=4===(0,n.isIP)(t)?"ipv4":"ipv6";if(0===(0,n.isIP)(e)||0===(0,n.isIP)(t)||r>("ipv4"===i?32:128))return!1;let s=new n.BlockList;return s.addSubnet(t,r,i),s.check(e,4===(0,n.isIP)(e)?"ipv4":"ipv6")}},5609:(e,t,r)=>{r.d(t,{V:()=>createRawFetch});var n=r(7067),i=r(7030),s=r(4885);async function download(e,{headers:t,signal:r,isForeign:n},i){r.throwIfAborted();let a=new ReadBuffer,o=await connect(e,i,{onread:{buffer:()=>a.place(),callback:(e,t)=>a.add(e,t)},...!0===n&&{lookup:s.kS}}),cancel=()=>o.destroy(r.reason);r.addEventListener("abort",cancel,{once:!0});let end=()=>{r.removeEventListener("abort",cancel),o.destroy()};a.read(o);try{o.write(requestText(e,t));let r=parseHead(await readHead(a));if(r)return{...r,body:contentOf(a,r,end)};end();return}catch(e){throw end(),e}}async function connect({protocol:e,hostname:t,port:n},s,a){let o=t.replace(/^\[|\]$/g,"");if("http:"===e)return(0,i.connect)({host:o,port:Number(n||80),...a});let{connect:l}=await Promise.resolve().then(r.t.bind(r,1692,23)),u=0===(0,i.isIP)(o)?{servername:o}:{};return l({host:o,port:Number(n||443),ALPNProtocols:["http/1.1"],...u,...s,...a})}function requestText({host:e,pathname:t,search:r},n){let i=Object.entries({...n,host:e,connection:"close"}).map(([e,t])=>`${e}: ${t}`);if(i.some(e=>/[^\t\x20-\x7e]/.test(e)))throw TypeError("a header of the request is not valid");return`GET ${t}${r} HTTP/1.1\r
-${i.join("\r\n")}\r
-\r
-`}let ReadBuffer=class ReadBuffer{#v=allocateChunk();#y=Array.from({length:3},allocateChunk);#b=0;#k;#$;#E;#x;read(e){this.#k=e;let end=e=>{this.#$??={error:e},this.#E?.()};e.on("error",end).on("end",end).on("close",end)}place(){return this.#v.subarray(this.#b,this.#b+131072)}add(e,t){t.buffer!==this.#v.buffer&&this.#v.set(t.subarray(0,e),this.#b),this.#b+=e;let r=this.#b+131072>524288;return r?this.#E?.():this.#x||(this.#x=setImmediate(this.#S)),!r}#S=()=>{this.#x=void 0,this.#E?.()};async take(){for(;0===this.#b&&!this.#$;)await new Promise(e=>{this.#E=e});if(this.#E=void 0,0===this.#b&&this.#$?.error instanceof Error)throw this.#$.error;let e=this.#v.subarray(0,this.#b);return this.#y.push(this.#v),this.#v=this.#y.shift()??this.#v,this.#b=0,this.#k?.resume(),e.length<65536?Buffer.from(e):e}};let allocateChunk=()=>Buffer.allocUnsafeSlow(655360);async function readHead(e){let t=Buffer.alloc(0);for(;t.length<65536;){let r=await e.take();if(0===r.length)break;let n=(t=Buffer.concat([t,r])).indexOf("\r\n\r\n");if(n>=0)return{text:t.toString("latin1",0,n),rest:t.subarray(n+4)}}}function parseHead(e){let[t="",...r]=e?.text.split("\r\n")??[],n=/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(t)?.[1],i=parseHeaders(r),s=i.get("content-length")??"",a=!i.has("")&&!i.has("transfer-encoding")&&/^\d{1,15}$/.test(s);if(e&&void 0!==n&&a)return{status:Number(n),headers:{get:e=>i.get(e)??null},rest:e.rest,length:Number(s)}}function parseHeaders(e){let t=new Map;for(let r of e){let[,e="",n=""]=/^([!-9;-~]+):[\t ]*(.*?)[\t ]*$/.exec(r)??[],i=t.get(e.toLowerCase());t.set(e.toLowerCase(),void 0===i?n:`${i}, ${n}`)}return t}async function*contentOf(e,{rest:t,length:r},n){try{let n=r;for(let r=t;n>0;r=await e.take()){if(0===r.length&&r!==t)throw cutError();let e=r.subarray(0,n);n-=e.length,e.length>0&&(yield e)}}finally{n()}}function cutError(){return Object.assign(Error("the connection ended within the response"),{code:"ECONNRESET"})}var a=r(1931),o=r(7087);function createRawFetch(e,t={},r=""){let n=new Map,i={ca:t[r]?.ca??"",http:!1,insecure:!1},o=(0,a.su)(e);return async(r,a)=>{let l=new URL(r),u=t[l.host]??t[`${l.host}:443`],{ca:c,http:d,insecure:f}=u??i;d&&(l.protocol="http:");let h=!0===a.isForeign&&!u;h&&(0,s.DD)(l);let send=async t=>{var r;let i,s,o=await (i=JSON.stringify(r={ca:t,insecure:f}),s=n.get(i)??createClient(e,r),n.set(i,s),s);return await o(l.href,{...a,isForeign:h})};return await (""===c?o(send):send(c))}}async function createClient(e,t){let r,n=""!==t.ca||t.insecure?await (0,a.YF)(t):void 0,i=createDirect(n);return async(t,s)=>void 0===(0,o.iJ)(new URL(t),e)?await i(t,s):await (await (r??=loadProxied(e,n)))(t,s)}async function loadProxied(e,t){let{request:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await (0,a.rI)(e,t);return async(e,{body:t,method:r,headers:s,signal:a})=>{let o={...{method:r,headers:s,signal:a,...void 0!==t&&{body:t}},dispatcher:{dispatch:i}},{statusCode:l,headers:u,body:c}=await n(e,o);return{status:l,headers:headersOf(u),body:c}}}function createDirect(e){let t,i={keepAlive:!0,timeout:4e3,maxSockets:10},s=new n.Agent(i),sendPlain=(e,t)=>(0,n.request)(e,{...t,agent:s}),loadSecure=async()=>{let t=await Promise.resolve().then(r.t.bind(r,4708,23)),n=new t.Agent({...i,...e});return(e,r)=>t.request(e,{...r,agent:n})};return async(r,n)=>{let i=!0===n.isLarge?await download(new URL(r),n,e):void 0;if(i)return i;let s=r.startsWith("https:")?await (t??=loadSecure()):sendPlain;return await exchange(s,r,n)}}async function exchange(e,t,r){let{body:n,signal:i,method:a,headers:o,isForeign:u}=r;i.throwIfAborted();let c=e(t,{method:a,headers:o,...!0===u&&{lookup:s.kS}}),cancel=()=>c.destroy(i.reason);i.addEventListener("abort",cancel,{once:!0}),c.once("close",()=>i.removeEventListener("abort",cancel));let d=await new Promise((e,t)=>{c.on("response",e).on("error",t),sendBody(c,n).catch(e=>c.destroy(e))});d.on("error",ignore);let f=d.socket.remoteAddress,h=Number(d.headers["content-length"]??1/0)<=l?[await readAll(c,d)]:raw_fetch_contentOf(c,d);return{status:d.statusCode??0,headers:headersOf(d.headers),body:h,address:f}}let l=65536;async function readAll(e,t){let r=[];return await new Promise((e,n)=>{t.on("data",e=>r.push(e)).once("end",e).once("error",n)}),e.writableEnded||e.destroy(),Buffer.concat(r)}let ignore=()=>void 0;async function sendBody(e,t){if("object"!=typeof t||t instanceof Uint8Array)return void e.end(t);let r=0,n=ignore;e.once("close",()=>n());let sent=()=>{r--,n()},isClosed=()=>e.destroyed;for await(let i of t){if(isClosed())return;for(r++,e.write(i,sent);r>=3&&!isClosed();)await new Promise(e=>n=e)}e.end()}async function*raw_fetch_contentOf(e,t){try{yield*t}finally{e.writableEnded||e.destroy()}}function headersOf(e){return{get:t=>{let r=e[t.toLowerCase()];return void 0===r?null:String(r)}}}},1737:(e,t,r)=>{r.d(t,{B4:()=>nextWait,L5:()=>retry,lF:()=>createBackoff,ml:()=>i,mu:()=>parseRetryAfter});var n=r(8500);let i={now:Date.now,sleep:(e,t)=>(0,n.setTimeout)(e,void 0,t&&{signal:t}),random:Math.random};async function retry(e,t){let r=createBackoff(t);for(let t=1;;t++)try{return await e(t)}catch(e){await r(e)}}function createBackoff({policy:e,clock:t=i,signal:r,log:n=()=>void 0}){let s=t.now(),a=0;return async i=>{if(r?.aborted||!isTransient(i))throw i;let o=nextWait(e,++a,{retryAfter:i.retryAfter,random:t.random()});if(void 0===o||t.now()-s+o>(e.deadline??1/0))throw i;n(`${i.message}; trying again in ${(o/1e3).toFixed(1)} s`),await t.sleep(o,r)}}function nextWait({waits:e,jitter:t=0,longestRetryAfter:r=0},n,{retryAfter:i=0,random:s=1}={}){let a=e[n-1];if(void 0!==a)return Math.max(a*(1-t+t*s),Math.min(i,r))}function parseRetryAfter(e,t){let r=e?.trim()??"";if(/^\d+(\.\d+)?$/.test(r))return 1e3*Number(r);let n=/^[A-Z][a-z]{2}/.test(r)?Date.parse(r):0/0;return Number.isNaN(n)?void 0:Math.max(0,n-t)}function isTransient(e){return e instanceof Error&&"transient"in e&&!0===e.transient}},9826:(e,t,r)=>{r.d(t,{NE:()=>withDeadline,Q3:()=>retryOnRefused,Zy:()=>waitForFile,cZ:()=>logWait,co:()=>withNotices,ke:()=>waitForSocket,wj:()=>withTimeout,yy:()=>sleep,zr:()=>withAbort});var n=r(3024),i=r(7030),s=r(8453);function sleep(e){return new Promise(t=>setTimeout(t,e))}async function withTimeout(e,t,r){let n,i=new Promise((t,i)=>{n=setTimeout(()=>i(r()),e)});try{return await Promise.race([t,i])}finally{clearTimeout(n)}}async function withDeadline(e,t,r,n){let i=new AbortController,s=setTimeout(()=>i.abort(r()),e),cancel=()=>i.abort(t?.reason);t?.addEventListener("abort",cancel,{once:!0}),t?.aborted&&cancel();try{return await n(i.signal)}finally{clearTimeout(s),t?.removeEventListener("abort",cancel)}}async function withAbort(e,t){let r;t.catch(()=>void 0),e.throwIfAborted();let n=new Promise((t,n)=>{r=()=>n(e.reason instanceof Error?e.reason:Error("cancelled")),e.addEventListener("abort",r,{once:!0})});try{return await Promise.race([t,n])}finally{r&&e.removeEventListener("abort",r)}}async function withNotices(e,t){let r=0,n=setInterval(()=>{(1==++r||r%6==0)&&t(5e3*r)},5e3);try{return await e}finally{clearInterval(n)}}async function logWait(e,t,r){return await withNotices(t,t=>r(`Waiting for ${e} (${t/1e3} s)`))}async function waitForFile(e,t,r){await waitUntil(()=>Promise.resolve((0,n.existsSync)(e)),{timeout:t,signal:r,message:`${e} was not created within ${t/1e3} s`})}async function waitForSocket(e,t,r){let n=`no process accepted connections at ${e} within ${t/1e3} s`;await waitUntil(()=>connects(e),{timeout:t,signal:r,message:n})}async function waitUntil(e,{timeout:t,signal:r,message:n}){let i=Date.now()+t;for(;!await e();){if(r?.throwIfAborted(),Date.now()>i)throw Error(n);await sleep(4)}}async function retryOnRefused(e){return await e().catch(async t=>{if(![t,(0,s.qY)(t).cause].some(e=>"ECONNREFUSED"===(0,s.qY)(e).code))throw t;return await sleep(100),await e()})}function connects(e){return new Promise(t=>{let r=(0,i.createConnection)(e),settle=e=>{r.destroy(),t(e)};r.once("connect",()=>settle(!0)).once("error",()=>settle(!1))})}},4230:(e,t,r)=>{r.d(t,{t:()=>isOlder});function isOlder(e,t){let[r,n]=[e,t].map(e=>e.split(".").map(e=>Number.parseInt(e,10))),i=n?.findIndex((e,t)=>e!==r?.[t])??-1;return i>=0&&(r?.[i]??0)<(n?.[i]??0)}},912:(e,t,r)=>{r.d(t,{H:()=>parseYamlKeys,h:()=>parseYaml});var n=r(4231);async function parseYaml(e,t,i){let{FAILSAFE_SCHEMA:s,load:a,YAMLException:o}=await r.e(243).then(r.bind(r,3243));try{return a(t,{schema:s})}catch(u){let{reason:r,mark:s}=u instanceof o?u:{reason:"it cannot be parsed"},a=s?t.split(/\r\n|\r|\n/)[s.line]??"":"",l=s?` in line ${s.line+1}`:"";i({input:e,...""!==a.trim()&&{given:(0,n.ml)(a)},expected:`is not valid YAML${l}: ${(0,n.ml)(r)}`});return}}async function parseYamlKeys(e){let{FAILSAFE_SCHEMA:t,load:n,realMapTag:i}=await r.e(243).then(r.bind(r,3243)),s=n(e,{schema:t.withTags(i)});return s instanceof Map?[...s.keys()].map(String):[]}},1730:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(3160),i=r(8014),s=r(9470),a=r(8444),o=r(9826),l=r(3179),u=r(3757),c=r(2507),d=r(5193);let e=performance.now(),f=new n._,h=new u.d,build=async()=>{let{run:t,ports:n}=await (0,o.zr)(f.signal,(0,i.X)(f,h)),a=!1;try{if(t.inputs.dryRun){h.isDry=!0;let[{dryRun:e},{checkNodesOnly:i}]=await Promise.all([Promise.all([r.e(456),r.e(20),r.e(225),r.e(202),r.e(779)]).then(r.bind(r,8779)),r.e(896).then(r.bind(r,3896))]);await (0,s.HN)(await ("nodes"===t.inputs.dryRun?i:e)(t,n));return}let i=await (0,d._)(t,n);a=t.inputs.use,"job"===t.inputs.login&&(0,s.qY)({DOCKER_CONFIG:(0,c.r)(t,(0,l.kG)(f.env))}),a&&(0,s.qY)({BUILDX_BUILDER:i.builder.name,BUILDX_CONFIG:i.buildxConfig});let{reportBuild:o}=await r.e(942).then(r.bind(r,5942));await o(i,{record:h,took:performance.now()-e,summary:f.summary})}finally{await (0,c.q)(t,a)}};await f.run(()=>(0,a.Q)(f,{action:"build",record:h},build)),t()}catch(e){t(e)}},1)},9267:(e,t,r)=>{r.d(t,{H8:()=>overlayAnnotations,KX:()=>parseAnnotations,VL:()=>parseAnnotationEntries,eI:()=>formatLevel,hl:()=>parseLevels,tn:()=>formatAnnotation,wv:()=>annotationsAt});var n=r(1094),i=r(4231),s=r(5525),a=r(8454),o=r(6728),l=r(6555);let u=["manifest","index","manifest-descriptor","index-descriptor"],c="write `key=value`, or with its level `index:key=value`, `manifest[linux/amd64]:key=value`";function parseLevels(e,t){let r=e.split(",").map(e=>e.trim()).filter(e=>""!==e).flatMap(e=>parseLevel(e,t)??[]);return r.length>0?r:[{level:"manifest"}]}function parseAnnotations({input:e,text:t},r){let{report:i}=r,s=(0,a.L0)(e,(0,n.DQ)(e,t,i),i);return parseAnnotationEntries(e,s,r)}function parseAnnotationEntries(e,t,{defaultLevels:r,context:n,report:s}){return t.flatMap(({text:t})=>parseEntry(t,r,r=>s({input:e,given:(0,i.ml)(t),expected:r}))).map(e=>({...e,value:(0,l.O8)(e.value,n.expressions)}))}function parseEntry(e,t,r){let reject=e=>(r(e),[]),n=e.indexOf("=");if(n<0)return reject(`has no \`=\`: ${c}`);let[i,s]=[e.slice(n+1),e.slice(0,n)],a=s.indexOf(":"),o=s.slice(a+1);return""===o||/\s/.test(o)?reject(`has ${""===o?"no key":"a space"} before \`=\`: ${c}`):isReserved(o)?reject("has a key that the build itself needs: choose another one"):(a<0?t:parseLevelList(s.slice(0,a),reject)).map(e=>({...e,key:o,value:i}))}function isReserved(e){return e===s.xz||e===s.Yo||[s.R2,"vnd.docker.reference."].some(t=>e.startsWith(t))}function parseLevelList(e,t){return e.split(",").flatMap(e=>parseLevel(e.trim(),t)??[])}function parseLevel(e,t){let[,r="",n]=/^([^[\]]*)(?:\[([^[\]]*)\])?$/.exec(e)??[],s=u.find(e=>e===r);if(!s){let n=(0,i.au)(r||e,u);t(`has the unknown level \`${(0,i.ml)(e)}\`; valid levels: ${u.join(", ")}, \`manifest\` and \`manifest-descriptor\` also for one platform, as in \`manifest[linux/amd64]\`${n}`);return}if(void 0===n)return{level:s};let a=(0,o.FL)(n);if(a)if(!s.startsWith("index"))return{level:s,platform:a};else t(`has a platform for \`${s}\`, but an index belongs to all platforms: write \`${s}:key=value\``);else t(`has \`${(0,i.ml)(n)}\` in brackets, which ${(0,o.sG)(n)}`)}function overlayAnnotations(e,t,r){return[...new Map([...t.flatMap(t=>Object.entries(e).map(([e,r])=>({...t,key:e,value:r}))),...r].map(e=>[`${formatLevel(e)}:${e.key}`,e])).values()].filter(({key:t,value:r})=>""!==r||!Object.hasOwn(e,t))}function annotationsAt(e,t,r){return Object.fromEntries([...e.filter(e=>e.level===t&&(void 0===e.platform||e.platform===r))].sort((e,t)=>Number(void 0!==e.platform)-Number(void 0!==t.platform)).map(({key:e,value:t})=>[e,t]))}function formatAnnotation(e){return`${formatLevel(e)}:${e.key}=${e.value}`}function formatLevel({level:e,platform:t}){return void 0===t?e:`${e}[${t}]`}},8392:(e,t,r)=>{r.d(t,{JU:()=>sanitiseTag,_m:()=>ephemeralTag,aw:()=>isEphemeral,nK:()=>defaultTags,tr:()=>i});var n=r(7598);let i=128,s=new Set(["pull_request","pull_request_target","merge_group"]),a=new Set(["push","create","workflow_dispatch","repository_dispatch"]),o=new RegExp([/^[vV]?((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))/.source,/(-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/.source].join(""));function ephemeralTag(e,t=[]){let r=t.map(e=>e.replace(/[^A-Za-z0-9._-]+/g,"-").replace(/^[._-]+|[._-]+$/g,""));return[`pr-${e.runId}`,...r.filter(e=>""!==e)].join("-").slice(0,i)}function isEphemeral(e,t,r){let n=ephemeralTag(t);return!(r&&t.number===t.runId)&&(e===n||e.startsWith(`${n}-`))}function defaultTags(e){if(isProposal(e))return{names:[ephemeralTag(e)],latest:!1};let[,t,r]=/^refs\/(heads|tags)\/(.+)$/s.exec(e.ref)??[];return void 0===r?{names:[],latest:!1}:e.name.includes("schedule")?{names:["nightly",refTag(r,e)],latest:!1}:("tags"===t?releaseTags(r):void 0)??{names:[refTag(r,e)],latest:!1}}function isProposal({name:e,ref:t,trust:r}){return!!(s.has(e)||t.startsWith("refs/pull/"))||"fork"===r||"pr"===r&&!a.has(e)}function refTag(e,{defaultBranch:t}){let r=sanitiseTag(e);return r===e||e===t?r:["latest",...(void 0===t?["main","master"]:[t]).map(sanitiseTag)].map(e=>e.toLowerCase()).includes(r.toLowerCase())||looksLikeVersion(r)?`${r.slice(0,i-8)}-${shortHash(e).slice(0,7)}`:r}function looksLikeVersion(e){return/^v?\d+(\.\d+)*$/i.test(e)||o.test(e)}function releaseTags(e){let[,t,r,n,,i,s]=o.exec(e)??[];if(void 0===t||void 0===r||void 0===n)return;let a=sanitiseTag(`${t}${i??""}${s?.replace("+","-")??""}`);return void 0===i?{names:[a,`${r}.${n}`],latest:!0}:{names:[a],latest:!1}}function sanitiseTag(e){let t=e.replace(/[^A-Za-z0-9._-]+/g,"-").replace(/^[.-]+/,"").slice(0,i);return""===t?`ref-${shortHash(e)}`:t}function shortHash(e){return(0,n.createHash)("sha256").update(e).digest("hex").slice(0,12)}},3389:(e,t,r)=>{r.d(t,{w:()=>parseFlavor});var n=r(1715),i=r(1094),s=r(4231);let a=["auto","true","false","highest"],o={latest:"auto",prefix:"",suffix:"",prefixLatest:!1,suffixLatest:!1,given:!1},l=["latest","prefix","suffix","onlatest"];function parseFlavor({input:e,text:t},r){return(0,i.uz)(t).reduce((t,{text:i})=>{let reject=t=>r({input:e,given:(0,s.ml)(i),expected:t}),a=(0,n.Kp)(i);return a?{...t,...parseLine(a,reject),given:!0}:(reject('has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`'),t)},o)}function parseLine(e,t){let r={},n="";for(let i of e){let[,e="",a=""]=/^([^=]*)=(.*)$/s.exec(i)??[],o=e.trim().toLowerCase();("prefix"===o||"suffix"===o)&&(n=o);let u=parseAttribute(o,a.trim(),n);u?r={...r,...u}:t(l.includes(o)?invalidValue(o,n):`is not valid: write \`latest=auto\`, \`prefix=…\` or \`suffix=…\`, the last two also with \`,onlatest=true\`${(0,s.au)(o||i,l)}`)}return r}function parseAttribute(e,t,r){let n=a.find(e=>e===t);return"latest"===e?n&&{latest:n}:"prefix"===e?{prefix:t}:"suffix"===e?{suffix:t}:"onlatest"===e&&("true"===t||"false"===t)?"prefix"===r?{prefixLatest:"true"===t}:"suffix"===r?{suffixLatest:"true"===t}:void 0:void 0}function invalidValue(e,t){return"latest"===e?"is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`":""===t?"has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`":"is neither `onlatest=true` nor `onlatest=false`"}},8454:(e,t,r)=>{r.d(t,{K2:()=>overlayLabels,L0:()=>normaliseEntries,jh:()=>generateLabels});var n=r(4231),i=r(1715),s=r(6555);function generateLabels(e,{sha:t,commitDate:r},n,i){let{title:s,description:a,url:o,license:l}=e.repositoryMetadata,u=sourceDateEpoch(i)??r;return Object.fromEntries(Object.entries({created:u?.toISOString()??"",description:a,licenses:l,revision:e.isDirty&&""!==t?`${t}-dirty`:t,source:o,title:s,url:o,version:n}).flatMap(([e,t])=>""===t?[]:[[`org.opencontainers.image.${e}`,t]]))}function sourceDateEpoch(e){let t=e.SOURCE_DATE_EPOCH??"";return/^\d{1,11}$/.test(t)?new Date(1e3*Number(t)):void 0}function overlayLabels(e,t,{expressions:r}){let n=Object.entries(t).map(([e,t])=>[e,(0,s.O8)(t,r)]);return Object.fromEntries(Object.entries({...e,...Object.fromEntries(n)}).filter(([t,r])=>""!==r||!Object.hasOwn(e,t)))}function normaliseEntries(e,t,r){return t.flatMap(t=>{if(!/^name=[^,]*,\s*"?(value|enable)=/i.test(t.text))return[t];let i=parseLongForm(t.text);if("string"==typeof i)r({input:e,given:(0,n.ml)(t.text),expected:i});else if(i)return[{...t,text:i.join("=")}];return[]})}function parseLongForm(e){let t=(0,i.Kp)(e)?.map(e=>[e.split("=",1).join("").trim().toLowerCase(),e.slice(e.indexOf("=")+1).trim()]);if(!t)return'has a quote in the middle of a field: put the whole field between quotes, `name=…,"value=a,b"`';let{name:r="",value:n,enable:s="true",...a}=Object.fromEntries(t);return Object.keys(a).length>0||!/^(true|false)$/i.test(s)||""===r?"is not valid: write `name=…,value=…,enable=true` or `enable=false`, or plainly `NAME=value`":void 0===n||/^false$/i.test(s)?void 0:[r,n]}},8427:(e,t,r)=>{r.d(t,{S:()=>renderMetadata,t:()=>metadataVariables});var n=r(9267);function renderMetadata({version:e,tags:t,labels:r,annotations:i}){let s=Object.entries(r).sort(([e],[t])=>compareKeys(e,t)),a=sortAnnotations(i).map(n.tn),o=[...new Set(t.map(e=>e.slice(e.lastIndexOf(":")+1)))];return{version:e,"tag-names":o.join("\n"),labels:s.map(([e,t])=>`${e}=${t}`).join("\n"),annotations:a.join("\n"),json:JSON.stringify({tags:t,"tag-names":o,labels:Object.fromEntries(s),annotations:a})}}let i=/^[a-z0-9./-]*$/;function compareKeys(e,t){return i.test(e)&&i.test(t)?e<t?-1:Number(e>t):e.localeCompare(t)}function sortAnnotations(e){return[...new Set(e.map(n.eI))].flatMap(t=>e.filter(e=>(0,n.eI)(e)===t).sort((e,t)=>compareKeys(e.key,t.key)))}function metadataVariables(e){let{version:t,"tag-names":r,labels:n,annotations:i,json:s}=renderMetadata(e);return Object.fromEntries(Object.entries({VERSION:t,TAGS:e.tags.join("\n"),TAG_NAMES:r,LABELS:n,ANNOTATIONS:i,JSON:s}).map(([e,t])=>[`DOCKER_METADATA_OUTPUT_${e}`,t]))}},6555:(e,t,r)=>{r.d(t,{O8:()=>expandKnown,fT:()=>expand,fy:()=>isOnly});var n=r(4231);let i=/\{\{\{?~?\s*([^{}]*?)\s*~?\}?\}\}/g,s=/^([A-Za-z_][\w]*)(?:\s+(?:'([^']*)'|"([^"]*)"))?(?:\s+tz=(?:'([^']*)'|"([^"]*)"))?$/;function expand(e,t,r){let n=e.replace(i,(e,n)=>evaluate(n,t,r)??"");return e.replace(i,"").includes("{{")&&r("has `{{` without a matching `}}`: write an expression such as `{{branch}}`"),n}function expandKnown(e,t){return e.replace(i,(e,r)=>{let n=[],i=evaluate(r,t,e=>n.push(e));return 0===n.length&&void 0!==i?i:e})}function isOnly(e,t){return RegExp(`^\\{\\{\\{?~?\\s*${t}\\s*~?\\}?\\}\\}$`).test(e.trim())}function evaluate(e,t,r){let n=s.exec(e),i=n?.[1]??/^[^\s'"=]+/.exec(e)?.[0]??"",a=Object.hasOwn(t,i)?t[i]:void 0;if(a&&n)return a(parseArguments(n),r);r(a?invalidCall(e,i):unknownExpression(e,i,Object.keys(t)))}function parseArguments(e){let t=e[2]??e[3],r=e[4]??e[5];return{...void 0!==t&&{text:t},...void 0!==r&&{tz:r}}}function unknownExpression(e,t,r){let i=r.join(", ");return`contains \`{{${(0,n.ml)(e)}}}\`, which is not a known expression (${i})${(0,n.au)(t,r)}`}function invalidCall(e,t){let r=t.endsWith("date")?`{{${t} 'YYYYMMDD' tz='Asia/Tokyo'}}`:`{{${t}}}`;return`contains \`{{${(0,n.ml)(e)}}}\`, which is not valid: write \`${r}\``}},4572:(e,t,r)=>{r.d(t,{F:()=>parsePep440,k:()=>parseSemver});let n="0|[1-9]\\d*",i=`(?:${n}|\\d*[A-Za-z-][0-9A-Za-z-]*)`,s=RegExp(`^v?(${n})\\.(${n})\\.(${n})(-${i}(?:\\.${i})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);function parseSemver(e){let t=e.trim(),[,r,n,i,a=""]=s.exec(t)??[];if(void 0!==r&&void 0!==n&&void 0!==i&&!(t.length>256)&&[r,n,i].every(e=>Number.isSafeInteger(Number(e))))return{raw:t,version:`${r}.${n}.${i}${a}`,major:r,minor:n,patch:i,preRelease:""!==a}}let a=RegExp("^v?(?:(?<epoch>\\d+)!)?(?<release>\\d+(?:\\.\\d+)*)(?:[-_.]?(?<pre>a|b|c|rc|alpha|beta|pre|preview)[-_.]?(?<preNumber>\\d+)?)?(?:-(?<postAlone>\\d+)|[-_.]?(?<post>post|rev|r)[-_.]?(?<postNumber>\\d+)?)?(?:[-_.]?(?<dev>dev)[-_.]?(?<devNumber>\\d+)?)?(?:\\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?$","i"),o={alpha:"a",beta:"b",c:"rc",pre:"rc",preview:"rc"},l=[({epoch:e})=>"0"===withoutZeros(e)?"":`${withoutZeros(e)}!`,({release:e=""})=>e.split(".").map(withoutZeros).join("."),({pre:e,preNumber:t})=>void 0===e?"":`${o[e.toLowerCase()]??e.toLowerCase()}${withoutZeros(t)}`,({post:e,postAlone:t,postNumber:r})=>(e??t)===void 0?"":`.post${withoutZeros(t??r)}`,({dev:e,devNumber:t})=>void 0===e?"":`.dev${withoutZeros(t)}`,({local:e})=>void 0===e?"":`+${normaliseLocal(e)}`];function parsePep440(e){let t=e.trim(),r=a.exec(t)?.groups;if(!r)return;let[n="0",i="0",s="0"]=(r.release??"").split(".").map(withoutZeros),o=["pre","post","postAlone","dev"].some(e=>void 0!==r[e]);return{raw:t,version:l.map(e=>e(r)).join(""),major:n,minor:i,patch:s,preRelease:o}}function normaliseLocal(e){return e.toLowerCase().split(/[-_.]/).map(e=>/^\d+$/.test(e)?withoutZeros(e):e).join("-")}function withoutZeros(e=""){return e.replace(/^0+(?=\d)/,"")||"0"}},9060:(e,t,r)=>{r.d(t,{Az:()=>withDiskLimits,E2:()=>registrySections,Rj:()=>withWorkerKeys,WB:()=>canAddWorkerKeys,Xf:()=>mapRegistryFiles,yS:()=>withoutRegistries});var n=r(8453);let i=/^\s*["']?worker["']?\s*(?:\.[^\]=]*)?=|^\s*\[\s*["']?worker["']?\s*\]/im,s=/^([ \t]*\[\s*["']?worker["']?\s*\.\s*["']?oci["']?\s*\][^\n]*)$/m;function canAddWorkerKeys(e){return!i.test(e)}function withWorkerKeys(e,t){return s.test(e)?e.replace(s,e=>[e,...t].join("\n")):[...""===e?[]:[e.trimEnd()],"[worker.oci]",...t,""].join("\n")}let a=["gc = true",'reservedSpace = "2GB"','maxUsedSpace = "20%"','minFreeSpace = "20%"'],o=/^\s*(?:gc|gckeepstorage|gcpolicy|reservedSpace|maxUsedSpace|minFreeSpace)\s*=|^\s*\[\[\s*worker\.oci\.gcpolicy/im;function withDiskLimits(e){return o.test(e)||!canAddWorkerKeys(e)?e:withWorkerKeys(e,a)}let l=/^[ \t]*\[\[?[ \t]*registry[ \t]*\.[ \t]*("[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*(?:\.[ \t]*keypair[ \t]*)?\]/,u=/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/g,c=/((?:^|[{,])[ \t]*(ca|key|cert)[ \t]*=[ \t]*)(\[[^\]]*\]|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')/gm;function registrySections(e,t){return splitSections(e).filter(e=>registryOf(e)?.toLowerCase()===t.toLowerCase()).join("")}function withoutRegistries(e,t){return splitSections(e).filter(e=>!t.includes(registryOf(e)?.toLowerCase()??"")).join("")}function mapRegistryFiles(e,t){return splitSections(e).map(e=>{let r=registryOf(e);return void 0===r?e:e.replace(c,(e,n,i,s)=>`${n}${s.replace(u,e=>JSON.stringify(t({host:r,kind:i,path:unquote(e)})))}`)}).join("")}function splitSections(e){return e.split(/^(?=[ \t]*\[)/m)}function registryOf(e){let[,t]=l.exec(e)??[];return void 0===t?void 0:unquote(t)}function unquote(e){let t=e.startsWith('"')?(0,n.Bl)(e):void 0;return"string"==typeof t?t:e.replace(/^["']|["']$/g,"")}},7409:(e,t,r)=>{r.d(t,{Em:()=>bracketed,RV:()=>socketName,Sm:()=>hostName,ld:()=>parseServer,or:()=>parseAddress,rQ:()=>canonicalHost,s$:()=>n});let n=/^\/[A-Za-z0-9._@+/-]+$/,i=/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;function parseAddress(e,t){let[,r,n,i]=/^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(e)??[],s=canonicalHost(r??n??"");if(!(void 0===r?isHostName(s):isIpv6(s)))return void t(addressProblem(e));if(void 0===i)return{host:s};let o=/^\d{1,5}$/.test(i)?Number(i):0;if(o>0&&o<65536)return{host:s,port:o};t(i.includes(":")?addressProblem(e):a)}let s=/^[A-Za-z0-9_][A-Za-z0-9._-]*$/;function parseServer(e,t){let[,r,n=""]=/^(?:([^/]*)@)?([^/@]*)$/s.exec(e)??[];if(void 0!==r&&!s.test(r))return void t("has no valid user before `@`: letters, digits, `.`, `_` and `-`, the first not `.` or `-`");let i=parseAddress(n,t);return i&&{...void 0!==r&&{user:r},host:i.host,port:i.port??22}}function canonicalHost(e){let t=`http://[${e}]/`;return e.includes(":")&&URL.canParse(t)?new URL(t).hostname.slice(1,-1):e.toLowerCase()}function bracketed(e){return e.includes(":")?`[${e}]`:e}function hostName({host:e}){return e.replaceAll(":","-").replace(/^-+/,"")}function socketName({path:e}){return e.replace(/^.*\//,"").replace(/\.sock$/,"").replace(/[^A-Za-z0-9._-]/g,"-").replace(/^[._-]+/,"")||"socket"}let a="has no valid port: write a number from 1 to 65535 after `host:`";function isHostName(e){return i.test(e)&&e.length<=253}function isIpv6(e){return/^[0-9a-f:.]+$/.test(e)&&URL.canParse(`http://[${e}]/`)}function addressProblem(e){return e.startsWith("-")?"has a host that begins with `-`, which ssh parses as an option: write `ssh://user@host`":!e.startsWith("[")&&e.split(":").length>2?"has an IPv6 address without brackets: write `ssh://user@[fd00::1]:22`":e.includes("@")?"has more than one `@`: write `ssh://user@host`":"has no valid host: write `ssh://user@host` or `ssh://user@host:port`"}},6607:(e,t,r)=>{r.d(t,{MQ:()=>localEngineNode,qy:()=>l,xp:()=>engineNode});var n=r(7268),i=r(5525),s=r(257),a=r(1629),o=r(8327);let l={name:"docker-container",target:"Docker Engine",startsDaemon:!0,canPersist:!0,canEmulate:!0,onDemand:!1,collector:"engine",options:{"allow-untrusted-image":o.zM,"cgroup-parent":o.Qq,"cpu-period":o.nd,"cpu-quota":o.nd,"cpu-shares":o.nd,"cpuset-cpus":o.Qq,"cpuset-mems":o.Qq,"default-load":o.zM,image:o.Qq,memory:o.Ej,"memory-swap":o.Ej,network:o.Qq,"provenance-add-gha":o.zM,"restart-policy":o.Qq},description:"Docker Engine",builder:"a BuildKit container for this run",withDriver:(e,t)=>""===t||"docker-container"===t?e:void 0,builderEntry({socket:e,spec:t},r){let n=containerName(r);return{kind:"container",node:t.name,socket:e,container:n,volume:`${n}_state`}},containerName,route:({socket:e},t)=>["container",e,containerName(t)],describeLeftovers:(e,t)=>`on ${e} the container ${containerName(t)} and its volume`};function containerName(e){return`${i.aI}${e}`}function engineNode(e,t,{socket:r,engine:n,began:i}){let o=(0,a.y$)(n.os,n.arch),l=t.platforms.length>0?t.platforms:o.slice(0,1);return{spec:t,driver:e,socket:r,platforms:l,native:o,engine:n,ping:e=>new s.A$(r,e).ping(),took:performance.now()-i}}async function localEngineNode(e,t,r){let n=performance.now(),i=await inspectLocalEngine(r);return{...engineNode(e,t,{socket:r,engine:i,began:n}),machine:(0,a._z)(i.root)}}async function inspectLocalEngine(e){try{return await new s.A$(e).info()}catch(r){let t=r instanceof Error&&r.message.includes("EACCES");throw new n.yo({code:"runner",message:t?`This job has no permission to use the Docker Engine at ${e}`:`No Docker Engine answers on this runner (${e})`,hint:t?"Add the runner's user to the `docker` group and restart the runner.":"Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.",cause:r})}}},3382:(e,t,r)=>{r.d(t,{r:()=>kubeconfigProblem,x:()=>namedKubeconfig});var n=r(3024),i=r(6760),s=r(2243);function namedKubeconfig(e){return kubeconfigFiles(e).join(i.delimiter)}function kubeconfigProblem(e,t){let r=""===e?kubeconfigFiles(t):[e];if(0===r.length)return defaultProblem((0,i.join)((0,s.lw)(),".kube/config"));if(r.some(isReadable))return;let a=r.length>1?"do not exist":"does not exist",o=r.some(n.existsSync)?"cannot be read by this job":a;return`${r.join(" and ")} ${o}: check ${""===e?"KUBECONFIG":"the path in `nodes`"}, and the step that should have written it.`}function defaultProblem(e){let{KUBERNETES_SERVICE_HOST:t=""}=process.env;if(!(isReadable(e)||""!==t&&isReadable("/var/run/secrets/kubernetes.io/serviceaccount/token")))return`There is no kubeconfig: neither in KUBECONFIG nor in ${e}, and the job does not run in a pod. Create it in an earlier step, or write \`kubernetes:///path/to/kubeconfig\` into \`nodes\`.`}function kubeconfigFiles(e){let{KUBECONFIG:t=""}=process.env;return t.split(i.delimiter).filter(e=>""!==e).map(t=>(0,i.resolve)(e,t))}function isReadable(e){try{return(0,n.accessSync)(e,n.constants.R_OK),!0}catch{return!1}}},8917:(e,t,r)=>{r.d(t,{SE:()=>clusterAt,pm:()=>h});var n=r(3344),i=r(7268),s=r(5525),a=r(7409),o=r(3382),l=r(8327);let u="kubernetes.io/arch",c={386:"amd64",arm:"arm64"},d="(key|operator|value|effect|tolerationSeconds)=[^=,;]*",f=RegExp(`^"?${d}([,;]${d})*"?$`),h={name:"kubernetes",target:"cluster",startsDaemon:!0,canPersist:!1,canEmulate:!1,onDemand:!0,collector:"cluster",options:{annotations:l.AS,"buildkit-root-volume-memory":l.au,"default-load":l.zM,image:l.Qq,labels:l.AS,"limits.cpu":l.au,"limits.ephemeral-storage":l.au,"limits.memory":l.au,loadbalance:{pattern:/^(sticky|random)$/,expected:"`sticky` or `random`",example:"sticky"},namespace:{pattern:/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,expected:"the name of a namespace",example:"buildkit"},nodeselector:l.AS,"qemu.image":l.Qq,"qemu.install":l.zM,replicas:{pattern:/^([1-9]|1\d|20)$/,expected:"a number from 1 to 20",example:"2"},"requests.cpu":l.au,"requests.ephemeral-storage":l.au,"requests.memory":l.au,rootless:l.zM,schedulername:l.Qq,serviceaccount:l.Qq,timeout:{pattern:/^(\d+(\.\d+)?(ms|s|m|h))+$/,expected:"a time",example:"5m"},tolerations:{pattern:f,expected:"tolerations",example:"key=build,operator=Exists,effect=NoSchedule"}},missingPlatforms:"must be given for a cluster: write `platforms: linux/arm64` for this node",refusedOptions:{"persistent-volume-claim.requests.storage":"would leave its volume claims in the cluster after the run: remove it; the cache in the registry outlives the pods"},scheme:"kubernetes",parse:(e,t)=>""===e||"/"===e?{kind:"kubernetes"}:a.s$.test(e)&&!e.endsWith("/")?clusterAt(e):void t(p),format:({kubeconfig:e})=>`kubernetes://${e??""}`,baseName:()=>"kubernetes",withDriver:(e,t)=>""===t||"kubernetes"===t?e:void 0,mergeKey:({kubeconfig:e},t)=>JSON.stringify([e,t]),expand:expandNode,open({kubeconfig:e},{spec:t,workspace:r}){let n=(0,o.r)(e??"",r);return void 0!==n?Promise.reject(unreachable(t.name,n)):Promise.resolve({spec:t,driver:h,socket:"",platforms:t.platforms,native:nativeInCluster(t.platforms,t.driverOpts),remote:{endpoint:clusterEndpoint(e),driverOpts:void 0===t.existingNodeName?withManagedByLabel(t.driverOpts):t.driverOpts},took:0})},builderEntry:({spec:e},t,r)=>({kind:"pod",node:e.name,name:t,...r}),description:"Kubernetes pod, created on demand",builder:"a BuildKit pod for this run",describeLeftovers:(e,t)=>`in the cluster of ${e} the deployment ${t} and its configmaps`},p="has more than the absolute path of a kubeconfig: write `kubernetes://` for the kubeconfig of the job, or `kubernetes:///path/to/kubeconfig` for another one, and the namespace in `driver-opts`";function clusterAt(e){return{kind:"kubernetes",...""!==e&&{kubeconfig:e}}}function unreachable(e,t){return new i.yo({code:"runner",message:`The cluster of ${e} cannot be reached from this job`,hint:t})}function expandNode(e){let{replicas:t="1",...r}=e.driverOpts,n=podPerArchitecture(e,Object.fromEntries(Object.entries(r).filter(([e])=>"loadbalance"!==e))),i=Number(t)>1&&20>=Number(t)?Number(t):1,{name:s}=e;return n.flatMap(e=>Array.from({length:i},(t,r)=>void 0!==s&&1===n.length&&0===r?{...e,name:s}:e))}function podPerArchitecture({name:e,...t},r){let i=e??"kubernetes";if((0,n.Hn)(r["qemu.install"])||void 0!==selectedArchitecture(r)||0===t.platforms.length)return[{...t,base:i,driverOpts:r}];let s=unquotePairs(r.nodeselector),a=[...new Set(t.platforms.map(hostArchitecture))];return a.map(n=>({...t,base:a.length>1||void 0===e?`${i}-${n}`:i,platforms:t.platforms.filter(e=>hostArchitecture(e)===n),driverOpts:{...r,nodeselector:[...""===s?[]:[s],`${u}=${n}`].join(",")}}))}function nativeInCluster(e,t){let r=selectedArchitecture(t);return void 0===r?[]:e.filter(e=>hostArchitecture(e)===r)}function selectedArchitecture(e){return unquotePairs(e.nodeselector).split(",").find(e=>e.startsWith(`${u}=`))?.slice(u.length+1)}function hostArchitecture(e){let[,t=""]=e.split("/");return c[t]??t}function unquotePairs(e=""){return e.replace(/^"|"$/g,"")}function clusterEndpoint(e){return`kubernetes:///${void 0===e?"":`?${String(new URLSearchParams({kubeconfig:e}))}`}`}function withManagedByLabel(e){let t=unquotePairs(e.labels).split(",").filter(e=>""!==e&&!e.startsWith(`${s.Ly}=`));return{...e,labels:[...t,`${s.Ly}=multiarch-build`].join(",")}}},4450:(e,t,r)=>{r.d(t,{Ao:()=>a,E_:()=>openLocalEngine,WB:()=>o});var n=r(999),i=r(7409),s=r(6607);let a={...s.qy,format:()=>"local",baseName:()=>"local",open:(e,{spec:t})=>openLocalEngine(t)},o={...s.qy,format:({path:e})=>`unix://${e}`,baseName:i.RV,open:({path:e},{spec:t})=>(0,s.MQ)(o,t,e)};async function openLocalEngine(e){return await (0,s.MQ)(a,e,(0,n.T)())}},8327:(e,t,r)=>{r.d(t,{AS:()=>s,Ej:()=>o,JX:()=>acceptsOption,Qq:()=>l,au:()=>a,nd:()=>i,zM:()=>n});let n={pattern:/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/,expected:"`true` or `false`",example:"true"},i={pattern:/^-?\d+$/,expected:"a whole number",example:"1000"},s={pattern:/^"?[^=,\s]+=[^=,]*(,[^=,\s]+=[^=,]*)*"?$/,expected:"pairs",example:"name=value,name=value"},a={pattern:/^\d+(\.\d+)?(m|k|[MGTPE]|[KMGTPE]i)?$/,expected:"an amount such as `500m` or `4Gi`",example:"4Gi"},o={pattern:/^(-1|\d+(\.\d+)? ?([kKmMgGtTpP]?i?[bB]?))$/,expected:"a size such as `4g`",example:"4g"},l={pattern:/\S/,expected:"a value",example:"…"};function acceptsOption({options:e,startsDaemon:t},r){return Object.hasOwn(e,r)||t&&r.startsWith("env.")}},1711:(e,t,r)=>{r.d(t,{DQ:()=>buildkitdNode,Gb:()=>waitForSettings,be:()=>a,bs:()=>probeBuildkitd});var n=r(7030),i=r(7268),s=r(9826);let a={name:"remote",target:"buildkitd",startsDaemon:!1,canPersist:!1,canEmulate:!1,onDemand:!1,options:{},missingPlatforms:"must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint",description:"buildkitd",builder:"its own buildkitd",withDriver:(e,t)=>""===t||"remote"===t?e:void 0,builderEntry:()=>void 0};function buildkitdNode(e,t,r,n){return{spec:t,driver:e,socket:r,platforms:t.platforms,native:[],ping:e=>probeBuildkitd(r,r,e),took:performance.now()-n}}async function probeBuildkitd(e,t,a=1e4){let probe=async()=>{let{connect:t}=await Promise.resolve().then(r.t.bind(r,2467,23));await waitForSettings(t("http://buildkitd",{createConnection:()=>(0,n.createConnection)(e)}),a)};try{await (0,s.Q3)(probe)}catch(e){throw new i.yo({code:"node",message:`No buildkitd answers at ${t}`,hint:"Check that it runs, that its socket exists, and that the user has access to it (`buildkitd --group`).",cause:e})}}async function waitForSettings(e,t){let r=new Promise((t,r)=>{e.once("remoteSettings",()=>t()),e.once("error",r),e.once("close",()=>r(Error("the connection was closed")))});try{await (0,s.wj)(t,r,()=>Error(`no answer within ${t/1e3} s`))}finally{e.destroy()}}},42:(e,t,r)=>{r.d(t,{SV:()=>driverOf,ak:()=>U,EK:()=>endpointDriver,b9:()=>sshTargetOf});var n=r(7268),i=r(4002),s=r(1711);function builtInBuildkit(e){let t={...e,name:s.be.name,startsDaemon:!1,canPersist:!1,canEmulate:!1,collector:void 0,builderEntry:s.be.builderEntry,containerName:void 0,route:({socket:e})=>["socket",e],describeLeftovers:void 0,builder:"the built-in BuildKit",open:async(r,n)=>({...await forwardBuiltIn(await e.open(r,n),n),driver:t})};return t}async function forwardBuiltIn(e,{spec:t,key:r,dir:s}){if(e.engine?.containerd!==!0)throw new n.yo({code:"node",message:`The BuildKit inside the Docker Engine of ${t.name} cannot push multi-arch images`,hint:a});let o=s.builtInSocket(r);if(await (0,i.Sw)(s.owner,o,e.socket))return{...e,socket:o};throw new n.yo({code:"node",message:`The BuildKit inside the Docker Engine of ${t.name} cannot be reached`,hint:"Leave `driver: docker` out."})}let a='The Docker Engine uses the classic image store: enable the containerd image store (`"features": {"containerd-snapshotter": true}` in daemon.json), or remove `driver: docker`.';var o=r(8917),l=r(4450),u=r(9826),c=r(1970),d=r(1629),f=r(228),h=r(257),p=r(5063),m=r(3024),g=r(4506),w=r(2243);async function openTunnel(e){let{dir:t,key:i,target:s,remote:a,agent:o,keys:l,journal:c}=e,{config:d,socket:h,control:p}=t.connection(i);(0,w.pb)(d,(0,f.w)(s,{agent:o,knownHosts:t.knownHosts,control:p}));let m={node:(0,f.f)(s),config:d,local:h,remote:a};c.note({kind:"tunnel",...m});for(let e=1;;e++)try{return await connect(m,s,l,o)}catch(i){let{isDropped:t}=await r.e(210).then(r.bind(r,4210));if(5===e||!(i instanceof n.yo)||!t(i))throw i;await (0,u.yy)(250*2**e*(.5+Math.random()))}}async function connect(e,t,r,i=""){let{config:s,local:a,remote:o}=e,{log:l,control:u}=(0,c.r0)(s),d=(0,m.openSync)(l,"w",384),f=(0,g.kp)("ssh",["-F",s,"-M","-N","-T","-L",`${a}:${o}`,"node"],{detached:!0,stdio:["ignore","ignore",d]});(0,m.closeSync)(d),f.unref();let output=()=>(0,w.cz)(l,65536).trim(),h=(0,g.zE)(f).then(output,n.gJ),p=new AbortController;h.then(()=>p.abort());let v=await Promise.race([h,waitForSockets(a,u,p.signal)]);if(void 0===v)return{config:s,lost:h,output};throw f.kill("SIGTERM"),await explainFailure(v,t,r,i)}async function explainFailure(e,t,n,i){let{failingHost:s,sshError:a}=await r.e(210).then(r.bind(r,4210));if("user"!==n||!e.includes("Permission denied"))return a(e,t,n);let{listUserKeys:o}=await r.e(98).then(r.bind(r,4098));return a(e,t,n,await o(s(e,t),i))}async function waitForSockets(e,t,r){try{await (0,u.Zy)(e,18e3,r)}catch{return"Connection timed out"}await (0,u.Zy)(t,2e3,r).catch(()=>void 0)}function execRemote({config:e},t,r=1e4){return(0,g.m0)("ssh",["-F",e,"-o","ProxyCommand=false","node","sh","-s"],{input:t,env:(0,g.DW)(),deadline:r})}async function forward({config:e,local:t,remote:r}){let n=["-F",e,"-O","forward","-L",`${t}:${r}`,"node"],{code:i}=await (0,g.m0)("ssh",n,{env:(0,g.DW)(),deadline:1e4});return 0===i}let v="/var/run/docker.sock",y=['"${DOCKER_HOST#unix://}"',v,'"$XDG_RUNTIME_DIR/docker.sock"','"/run/user/$uid/docker.sock"','"$HOME/.docker/run/docker.sock"'],b=`
-uid=$(id -u)
-for s in ${y.join(" ")}; do
-  [ -S "$s" ] || continue
-  if [ -r "$s" ] && [ -w "$s" ]; then echo "usable $s"; else echo "denied $s"; fi
-  grep -qs -e " 00010000 .* $s$" -e " 00010000 .* $(readlink -f "$s")$" /proc/net/unix && echo "listening $s"
-done
-echo "user $(id -un)"
-`;async function findEngine(e,t,r){let{socket:n,engineSocket:i}=(0,c.r0)(e.config),s=await inspect(n);if(!(s instanceof Error))return s;let{stdout:a,stderr:o}=await execRemote(e,b),l=parseEngineSearch(a),output=()=>`${o}
-${e.output()}`.trim()||String(s),[u]=""===l.user?[v]:l.usable,d=l.usable.find(e=>e!==v);if(void 0!==d){let n={node:(0,f.f)(t),config:e.config,local:i,remote:d};r.note({kind:"tunnel",...n});let s=await forward(n)?await inspect(i):void 0;if(s&&!(s instanceof Error))return s}let h=""===l.user?isChannelRefused(output()):forbidsForwarding(l,output());if(void 0!==u&&h){let n=await inspectThroughSessions(e,{target:t,remote:u},r);if(n)return n}throw noEngineError(t,l,output())}async function inspectThroughSessions(e,t,r){let s=await (0,i.N3)(e,t,r);if(void 0===s)return;let a=await inspect(s);if(!(a instanceof Error))return a;if((0,i.wL)(s))throw new n.yo((0,p.s)((0,f.f)(t.target)))}async function inspect(e){return await new h.A$(e,1e4).info().then(t=>({socket:e,engine:t}),e=>e instanceof Error?e:Error(String(e)))}function parseEngineSearch(e){let t=e.split("\n"),paths=e=>[...new Set(t.flatMap(t=>t.startsWith(`${e} /`)?[t.slice(e.length+1).trim()]:[]))],r=t.find(e=>e.startsWith("user "))?.slice(5)??"";return{usable:paths("usable"),denied:paths("denied"),listening:paths("listening"),user:r.trim()}}let k=/^(channel \d+: open failed: administratively prohibited|.*: forwarding request failed:)/m,$=/^channel \d+: open failed:/m;function isChannelRefused(e){return $.test(e)}function forbidsForwarding({usable:e,listening:t},r){let n=isChannelRefused(r)&&e.some(e=>t.includes(e));return e.length>0&&(n||k.test(r))}function noEngineError(e,t,r){let i=(0,f.f)(e),s=""===t.user?e.user??"the user":t.user,error=(e,t)=>new n.yo({code:"node",message:e,hint:t});return(0,p.T)(r)?new n.yo((0,p.s)(i)):forbidsForwarding(t,r)?error(`${i} forbids forwarding: set \`AllowStreamLocalForwarding yes\` in its sshd_config`,E):t.usable.length>0?error(`The Docker Engine of ${i} does not answer`,x):t.denied.length>0?error(`${s} has no permission to use the Docker Engine of ${i}`,`On the node, run \`sudo usermod -aG docker ${s}\`; it takes effect at the next login.`):error(`No Docker Engine runs on ${i}`,S)}let E="Without forwarding, the user needs `docker`, `socat` or `nc` on the node, and has none of them. On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config (and no `restrict` or `no-port-forwarding` before the key in authorized_keys), then reload sshd.",x="On the node, `docker version` should answer at once; `systemctl restart docker` and `journalctl -u docker` help if it does not.",S="On the node, install and start one (`systemctl enable --now docker`), or name the socket of a buildkitd: `ssh://…/run/buildkit/buildkitd.sock`.";var O=r(7409),_=r(6607);let T={..._.qy,scheme:"ssh",parse:parseSsh,format:formatSsh,baseName:O.Sm,withDriver:(e,t)=>"remote"===t?{...e,kind:"ssh-buildkitd",socket:"/run/buildkit/buildkitd.sock"}:_.qy.withDriver(e,t),sshTarget:e=>e,async open(e,t){let r=performance.now(),n=await openTunnel({...t,target:t.spec.ssh??e,remote:v}),i=fetchMachineInfo(n),s=await findEngine(n,e,t.journal);return{...(0,_.xp)(T,t.spec,{...s,began:r}),...await ifSoon(i),lost:n.lost}}},C={...s.be,format:({socket:e,...t})=>`${formatSsh(t)}${e}`,baseName:O.Sm,sshTarget:e=>e,route:({socket:e})=>["socket",e],async open(e,t){let r=performance.now(),n=await openTunnel({...t,target:t.spec.ssh??e,remote:e.socket}),i=fetchMachineInfo(n),a=await findBuildkitd(n,e,t);return{...(0,s.DQ)(C,t.spec,a,r),...await ifSoon(i),lost:n.lost}}};function formatSsh(e){return`ssh://${(0,f.f)(e)}`}function parseSsh(e,t){let[,r="",n=""]=/^([^/]*@[^/@]*|[^/@]*)(.*)$/s.exec(e)??[],i=(0,O.ld)(r,t);if(!i)return;if(""===n||"/"===n)return{kind:"ssh",...i};let s=socketProblem(n);if(void 0===s)return{kind:"ssh-buildkitd",...i,socket:n};t(s)}function socketProblem(e){return e.endsWith("docker.sock")?"ends in the socket of a Docker Engine, which is found without the path: remove the path":O.s$.test(e)&&!/(^|\/)\.\.(\/|$)/.test(e)?void 0:A}let A="ends in no usable path: write the absolute path of the socket, as in `ssh://ci@host/run/buildkit/buildkitd.sock`";async function findBuildkitd(e,t,{journal:r}){let a=`${(0,f.f)(t)}${t.socket}`,{socket:o}=(0,c.r0)(e.config);try{return await (0,s.bs)(o,a),o}catch(l){if(!isChannelRefused(e.output()))throw l;let o=await (0,i.N3)(e,{target:t,remote:t.socket},r);if(void 0===o)throw l;return await (0,s.bs)(o,a).catch(e=>{throw(0,i.wL)(o)?new n.yo((0,p.s)((0,f.f)(t))):e}),o}}async function fetchMachineInfo(e){let{code:t,stdout:r}=await execRemote(e,d.zn,5e3).catch(()=>({code:1,stdout:""}));return 0===t?(0,d.Bi)(r,Date.now()):void 0}async function ifSoon(e){let t=await Promise.race([e,(0,u.yy)(150).then(()=>void 0)]);return t?{machine:t}:{}}var R=r(7598),P=r(6760),D=r(8327),N=r(8085);let L=["cacert","cert","key"],j={...s.be,options:{cacert:D.Qq,cert:D.Qq,key:D.Qq,servername:D.Qq},scheme:"tcp",parse(e,t){let r=(0,O.or)(e.replace(/\/$/,""),t);return r&&void 0===r.port&&t("has no port: write `tcp://host:1234`"),r?.port===void 0?void 0:{kind:"tcp",...r}},format:formatTcp,baseName:O.Sm,validate(e,t){let r=L.filter(t=>(e[t]??"")==="").map(e=>`\`${e}\``);r.length>0&&t(`needs ${r.join(", ")} in its \`driver-opts\`, PEM or the path of a file: a buildkitd behind TCP is reached by mutual TLS only`)},route({spec:e,remote:t}){let{host:r="",port:n=""}=e.endpoint,{servername:i="",cacert:s="",cert:a="",key:o=""}=t?.driverOpts??{};return["tls",String(r),String(n),i,s,a,o]},async open(e,t){let r=performance.now(),{paths:n,texts:i}=storeCertificates(t),{servername:a=""}=t.spec.driverOpts,ping=t=>probeTls(e,i,a,t),o=await ping(1e4),l={...n,...""!==a&&{servername:a}},u=(0,s.DQ)(j,t.spec,"",r),c={client:validity(new R.X509Certificate(i.cert).validTo),buildkitd:o};return{...u,ping,certificates:c,remote:{endpoint:formatTcp(e),driverOpts:l}}}};function formatTcp({host:e,port:t}){return`tcp://${(0,O.Em)(e)}:${t}`}function storeCertificates({spec:e,key:t,dir:r,workspace:n}){let i={cacert:"",cert:"",key:""},s={...i};for(let a of L)i[a]=loadPem(e.driverOpts[a]??"",n,`nodes: the ${a} of ${e.name}`),(0,m.mkdirSync)(r.tlsKeys,{recursive:!0,mode:448}),s[a]=r.pem(t,a),(0,w.pb)(s[a],i[a]);return{paths:s,texts:i}}function loadPem(e,t,r){if(e.includes("-----BEGIN"))return(0,N.fB)(e);try{return(0,w.XF)(e.startsWith("/")?e:(0,P.join)(t,e))}catch(e){throw new n.yo({code:"inputs",message:`${r} cannot be read`,hint:"Provide PEM text or a path to a PEM file.",cause:e})}}async function connectBuildkitd({host:e,port:t},{cacert:n,cert:i,key:s},a){let{connect:o}=await Promise.resolve().then(r.t.bind(r,1692,23)),l=""!==a||/^[\d.]+$|:/.test(e)?a:e;return o({host:e,port:t,ca:n,cert:i,key:s,ALPNProtocols:["h2"],...""!==l&&{servername:l}})}function validity(e){return Date.parse(e)-Date.now()}async function probeTls(e,t,i,a){let{host:o,port:l}=e,{connect:u}=await Promise.resolve().then(r.t.bind(r,2467,23)),c=await connectBuildkitd(e,t,i),d=1/0;c.once("secureConnect",()=>d=validity(c.getPeerCertificate().valid_to));let f=u(`https://${(0,O.Em)(o)}:${l}`,{createConnection:()=>c});try{return await (0,s.Gb)(f,a),d}catch(t){throw new n.yo({code:"node",message:`No buildkitd answers at ${formatTcp(e)}: ${(0,n.gJ)(t)}`,hint:isRefused(t)?M:`Check that it listens there, ${I}`,cause:t})}}function isRefused(e){return e instanceof Error&&"code"in e&&"ECONNREFUSED"===e.code}let M="On the node, check that buildkitd listens on this port (`--addr tcp://0.0.0.0:PORT`), and that no firewall rejects connections of this runner to it.",I="that its certificate names this host and is signed by `cacert`, and that it accepts `cert`.";var q=r(651);let U=new Map([["local",l.Ao],["engine",l.WB],["ssh",T],["ssh-buildkitd",C],["unix",q.P],["tcp",j],["kubernetes",o.pm]]);function driverOf({endpoint:e,builtIn:t=!1}){let r=endpointDriver(e);return t?builtInBuildkit(r):r}function endpointDriver({kind:e}){let t=U.get(e);if(!t)throw Error(`no driver for endpoints of the kind ${e}`);return t}function sshTargetOf({endpoint:e,ssh:t}){return t??endpointDriver(e).sshTarget?.(e)}},651:(e,t,r)=>{r.d(t,{P:()=>s});var n=r(7409),i=r(1711);let s={...i.be,scheme:"unix",parse(e,t){if(n.s$.test(e)&&!e.endsWith("/"))return{kind:e.endsWith("docker.sock")?"engine":"unix",path:e};t(a)},format:({path:e})=>`unix://${e}`,baseName:n.RV,withDriver(e,t){if("kubernetes"!==t)return"remote"===t?e:{...e,kind:"engine"}},async open({path:e},{spec:t}){let r=performance.now();return await (0,i.bs)(e,e),(0,i.DQ)(s,t,e,r)}},a="has no usable path: write that of the socket after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`"},2704:(e,t,r)=>{r.d(t,{Bk:()=>parseEndpoint,T0:()=>formatEndpoint,cT:()=>hidePassword});var n=r(4231),i=r(42);let s="write `local`, `ssh://user@host` or `unix:///path/to/buildkitd.sock`";function parseEndpoint(e,t=()=>void 0){let r=unsafeProblem(e);if(void 0!==r)return void t(r);if("local"===e)return{kind:"local"};let[,a,o=""]=/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/.exec(e)??[];if(void 0===a&&e.includes("@")&&!/:?\//.test(e))return parseEndpoint(`ssh://${e}`,t);if(void 0===a)t(schemeProblem(e));else{let e=[...i.ak.values()].find(({scheme:e})=>e===a.toLowerCase());if(e?.parse)return e.parse(o,t);let r=[...i.ak.values()].flatMap(({scheme:e})=>e??[]);t(`has the unknown scheme \`${a}://\`: ${s}${(0,n.au)(a,r)}`)}}function formatEndpoint(e){return(0,i.EK)(e).format(e)}function hidePassword(e){return e.replace(/(^|:\/\/|[=\s"'])([^:@/\s="']*):(?!\/\/|\s).*@/g,"$1$2:***@")}function unsafeProblem(e){return""===e?`is empty: ${s}`:hidePassword(e)!==e?"holds a password, which this action never uses: write `ssh://user@host` and give a key in `ssh-private-key`":/[\s\p{C}]/u.test(e)?`holds a space or a control character: ${s}`:e.includes("%")?"holds `%`, which ssh would expand: write the host and the user as they are":void 0}function schemeProblem(e){return e.includes("@")?`has a path but no scheme: write \`ssh://${e.replace(/:?\//,"/")}\``:e.startsWith("/")?`is a path: write \`unix://${e}\``:!e.startsWith("-")&&(/[.:]/.test(e)||"localhost"===e)?`has no scheme: write \`ssh://${e}\``:`is not an endpoint: ${s}${(0,n.au)(e,["local"])}`}},257:(e,t,r)=>{r.d(t,{A$:()=>EngineClient,NJ:()=>EngineError});var n=r(7067),i=r(7268),s=r(8453),a=r(9826);let o={Detach:!1,Tty:!1};let EngineError=class EngineError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="EngineError",this.status=e}};let EngineClient=class EngineClient{#k;#O;constructor(e,t=15e3){this.#k=e,this.#O=t}async info(){let[e,t]=(await Promise.all([this.#_("/version"),this.#_("/info")])).map(s.qY),r=Date.parse((0,s.e1)(t?.SystemTime));return{version:(0,s.e1)(e?.Version),os:(0,s.e1)(e?.Os),arch:(0,s.e1)(e?.Arch),cpus:"number"==typeof t?.NCPU?t.NCPU:0,containerd:JSON.stringify(t?.DriverStatus??[]).includes("io.containerd.snapshotter.v1"),root:(0,s.e1)(t?.DockerRootDir),...!Number.isNaN(r)&&{ahead:r-Date.now()}}}async time(){return Date.parse((await this.#T("GET","/_ping")).date)}async ping(){await this.#_("/_ping")}async pingBuildkitd(e){try{let t=await this.createExec(e,["buildctl","debug","workers"]);await this.#C("POST",`/exec/${t}/start`,o)}catch(e){if(!(e instanceof EngineError)||0===e.status||/\bpaused\b/.test(e.message))throw e}}async createExec(e,t,r=!1){return(0,s.e1)((0,s.qY)(await this.#C("POST",`/containers/${encodeURIComponent(e)}/exec`,{Cmd:t,AttachStdin:r,AttachStdout:!0,AttachStderr:!0})).Id)}async listContainers(e){let t=void 0===e?"":`&filters=${nameFilter(e)}`;return(0,s.DD)(await this.#_(`/containers/json?all=1${t}`)).map(s.qY).map(e=>({id:(0,s.e1)(e.Id),names:(0,s.DD)(e.Names).map(s.e1),createdAt:"number"==typeof e.Created?1e3*e.Created:0/0,summary:e}))}async inspectContainer(e){let t=`/containers/${encodeURIComponent(e)}/json`;return await unlessNotFound(async()=>(0,s.qY)(await this.#_(t)))}async removeContainer(e){let t=performance.now()+this.#O;for(;;)try{return await this.#A(`/containers/${encodeURIComponent(e)}?force=1&v=1`)}catch(e){if(!(e instanceof EngineError&&409===e.status&&/already in progress/i.test(e.message))||performance.now()>t)throw e;await (0,a.yy)(50)}}async removeUnstartedContainer(e){await this.#A(`/containers/${encodeURIComponent(e)}?v=1`)}async removeBuilder(e,t){let r=await this.removeContainer(e);return await this.removeVolume(t),r}async listVolumes(e){let t=(0,s.qY)(await this.#_(`/volumes?filters=${nameFilter(e)}`));return(0,s.DD)(t.Volumes).map(parseVolume).filter(({name:t})=>t.startsWith(e))}async inspectVolume(e){return await unlessNotFound(async()=>parseVolume(await this.#_(`/volumes/${encodeURIComponent(e)}`)))}async createVolume(e,t){return parseVolume(await this.#C("POST","/volumes/create",{Name:e,...t&&{Labels:t}}))}async removeVolume(e){await this.#A(`/volumes/${encodeURIComponent(e)}?force=1`)}async hasImage(e){return await unlessNotFound(()=>this.#_(`/images/${e}/json`))!==void 0}async inspectDistribution(e){return(0,s.DD)((0,s.qY)(await this.#_(`/distribution/${e}/json`)).Platforms).map(s.qY).map(({os:e,architecture:t,variant:r})=>[e,t,r].map(s.e1).filter(Boolean).join("/"))}async #_(e){return await this.#C("GET",e)}async #A(e){return await unlessNotFound(()=>this.#T("DELETE",e))!==void 0}async #C(e,t,r){return(0,s.Bl)((await this.#T(e,t,r)).text)}async #T(e,t,r){return await (0,a.Q3)(()=>exchange({socketPath:this.#k,method:e,path:t},this.#O,r))}};async function exchange(e,t,r){let n=await send(e,t,r).catch(t=>{throw new EngineError(0,`no answer at ${e.socketPath}: ${(0,i.gJ)(t)}`,t)}),{status:a,text:o}=n;if(a<400)return n;throw new EngineError(a,(0,s.e1)((0,s.qY)((0,s.Bl)(o)).message)||`HTTP ${a}`)}function send(e,t,r){return new Promise((i,s)=>{let a={Host:"docker",...void 0!==r&&{"Content-Type":"application/json"}},o=(0,n.request)({...e,headers:a,signal:AbortSignal.timeout(t)},e=>{let{statusCode:t=0,headers:{date:r=""}}=e;readText(e).then(e=>i({status:t,text:e,date:r}),s)});o.on("error",s),o.end(void 0===r?void 0:JSON.stringify(r))})}async function readText(e){let t=[],r=0;for await(let n of e){if((r+=n.length)>0x1000000)throw Error("the answer is larger than 16 MiB");t.push(n)}return Buffer.concat(t).toString("utf8")}function parseVolume(e){let{Name:t,CreatedAt:r,Labels:n}=(0,s.qY)(e);return{name:(0,s.e1)(t),createdAt:(0,s.e1)(r),labels:(0,s.qY)(n)}}function nameFilter(e){return encodeURIComponent(JSON.stringify({name:[e]}))}async function unlessNotFound(e){try{return await e()}catch(e){if((0,i.c4)(e))return;throw e}}},7574:(e,t,r)=>{r.d(t,{F:()=>currentContext,Y:()=>contextHost});var n=r(7598),i=r(6760),s=r(2243),a=r(8453);function contextHost(e,t){let r=(0,n.createHash)("sha256").update(t).digest("hex"),o=(0,a.qY)((0,a.Bl)((0,s.o_)((0,i.join)(e,"contexts/meta",r,"meta.json"))));return(0,a.e1)((0,a.qY)((0,a.qY)(o.Endpoints).docker).Host)||void 0}function currentContext(e){return(0,a.e1)((0,a.qY)((0,a.Bl)((0,s.o_)((0,i.join)(e,"config.json")))).currentContext)}},999:(e,t,r)=>{r.d(t,{T:()=>localEngineSocket});var n=r(3024),i=r(6760),s=r(7268),a=r(2243),o=r(3179),l=r(7574);let u="/var/run/docker.sock",c="unix://";function localEngineSocket(e=thisMachine()){let{env:t,configDir:r}=e,{DOCKER_HOST:n="",DOCKER_CONTEXT:i=""}=t;if(""!==n)return unixSocket(n,"DOCKER_HOST");let a=""===i?"The current Docker context":"DOCKER_CONTEXT",o=""===i?(0,l.F)(r):i;if(""===o||"default"===o)return usualSocket(e);let u=(0,l.Y)(r,o);if(void 0!==u)return unixSocket(u,`The host of the Docker context ${o}`);throw new s.yo({code:"inputs",message:`${a} is ${o}, and there is no context of this name in ${r}`,hint:"Create it in an earlier step, or select another with `docker context use` or DOCKER_CONTEXT."})}function thisMachine(){return{env:process.env,configDir:(0,o.kG)(),home:(0,a.lw)(),uid:process.getuid?.(),exists:n.existsSync}}function unixSocket(e,t){if(e.startsWith(c))return e.slice(c.length);throw new s.yo({code:"inputs",message:`${t} is ${e}, and a local engine is reached by its Unix socket only`,hint:"Mount the Unix socket of the engine into the job, or list the machine in `nodes` as `ssh://user@host`."})}function usualSocket({env:{XDG_RUNTIME_DIR:e=""},home:t,uid:r,exists:n}){return[u,...""===e?[]:[(0,i.join)(e,"docker.sock")],...void 0===r?[]:[`/run/user/${r}/docker.sock`],(0,i.join)(t,".docker/run/docker.sock"),(0,i.join)(t,".docker/desktop/docker.sock")].find(n)??u}},1629:(e,t,r)=>{r.d(t,{Bi:()=>parseMachineInfo,_z:()=>readMachineInfo,y$:()=>nativePlatforms,zn:()=>a});var n=r(3024),i=r(8161),s=r(6728);let a=`
-echo "clock $(date +%s)"
-read -r load rest < /proc/loadavg && echo "load $load"
-root=$(sed -n 's/.*"data-root"[^"]*"\\([^"]*\\)".*/\\1/p' /etc/docker/daemon.json 2>/dev/null)
-for d in "$root" /var/lib/docker "$HOME/.local/share/docker" /; do
-  [ -d "$d" ] && df -Pk "$d" 2>/dev/null | sed -n 's/^.* \\([0-9][0-9]*\\)  *[0-9]*% .*/free \\1/p' && break
-done
-for f in /proc/sys/fs/binfmt_misc/qemu-*; do echo "emulates $\{f##*/qemu-}"; done
-`,o={amd64:["amd64/v2","amd64/v3","386"],arm:["arm/v7","arm/v6","arm/v5"]};function parseMachineInfo(e,t){let r=e.split("\n").map(e=>e.trim()),values=e=>r.flatMap(t=>t.startsWith(`${e} `)?[t.slice(e.length+1)]:[]),number=e=>{let[t=""]=values(e);return/^\d+(\.\d+)?$/.test(t)?Number(t):void 0},[n,i,s]=[number("clock"),number("load"),number("free")];return{...void 0!==n&&{ahead:1e3*n+500-t},...void 0!==i&&{load:i},...void 0!==s&&{free:1024*s},emulated:emulatedPlatforms(values("emulates"))}}function emulatedPlatforms(e){return e.flatMap(e=>/^[a-z0-9_]+$/.test(e)?(0,s.FL)(e)??[]:[])}function nativePlatforms(e,t){return[t,...o[t]??[]].flatMap(t=>(0,s.FL)(`${e}/${t}`)??[])}function readMachineInfo(e,t="/proc/sys/fs/binfmt_misc"){let r=freeBytes(e);return{load:(0,i.loadavg)()[0]??0,...void 0!==r&&{free:r},emulated:emulatedPlatforms(listEmulators(t))}}function freeBytes(e){try{let{bavail:t,bsize:r}=(0,n.statfsSync)(e);return t*r}catch{return}}function listEmulators(e){try{return(0,n.readdirSync)(e).flatMap(e=>e.startsWith("qemu-")?[e.slice(5)]:[])}catch{return[]}}},2229:(e,t,r)=>{r.d(t,{e:()=>isEmulated});function isEmulated({native:e},t){return e.length>0&&!e.includes(t)}},2709:(e,t,r)=>{r.d(t,{q:()=>openLocal,o:()=>openNodes});var n=r(8561),i=r(7268),s=r(9826),a=r(4450),o=r(42),l=r(4506);async function startAgent(e,t){let r=(0,l.kp)("ssh-agent",["-D","-a",e],{detached:!0});r.unref();let n=new AbortController,a=(0,l.zE)(r).then(e=>`it ended with code ${e}`,i.gJ);a.then(()=>n.abort());let o=await Promise.race([a,(0,s.ke)(e,1e4,n.signal).then(()=>void 0)]);if(void 0!==o)throw new i.yo({code:"runner",message:"ssh-agent does not start on this runner",hint:`Install the OpenSSH client: ${o}.`});return await addKeys(e,t),()=>void r.kill("SIGTERM")}async function addKeys(e,t){for(let[r,n]of t.entries())await addKey(e,n,r+1)}async function addKey(e,t,r){let{code:n,stderr:s}=await (0,l.m0)("ssh-add",["-q","-t",String(180),"-"],{input:t,env:{...(0,l.DW)(),SSH_AUTH_SOCK:e,SSH_ASKPASS_REQUIRE:"never",SSH_ASKPASS:"",DISPLAY:""},deadline:1e4});if(0!==n)throw new i.yo({code:"inputs",message:`ssh-private-key: ssh-add cannot read key ${r}`,hint:u,details:s.trim().split("\n")})}let u="Paste the whole private key file, from BEGIN to END. If it is complete, `ssh-keygen -p -N '' -f KEY` converts it to the OpenSSH format.";var c=r(228),d=r(2243);async function openNodes(e,t){let{nodes:r,dir:n,workspace:s}=e,{agent:a,keys:l,failure:u,endAgent:c}=await prepareSsh(e),open=async(e,r)=>u&&(0,o.b9)(e)?{spec:e,failure:u}:await openNode({spec:e,key:`n${r}`,agent:a,keys:l,dir:n,workspace:s,journal:t}),d=await Promise.all(r.map(open)).finally(c),f=d.flatMap(({failure:e})=>e?.code==="inputs"?[e]:[]);if(f.length>0)throw new i.tQ(f);return d}function withheld(){return new i.yo({code:"node",message:"This run of a fork has neither an SSH key nor known hosts",hint:"The CI platform withholds secrets and variables. `fallback: node, local, skip` omits the platforms of SSH nodes, `emulate` builds them on this runner."})}async function prepareSsh({nodes:e,dir:t,knownHosts:r,sshKeys:n,agent:s="",trust:a}){let l={agent:s,keys:keySource(s,a),endAgent:()=>void 0};if(!e.some(o.b9))return l;if(""===r)return{...l,failure:withheld()};if((0,d.pb)(t.knownHosts,r),0===n.length)return l;try{let e=await startAgent(t.agentSocket,n);return{agent:t.agentSocket,keys:"user"===l.keys?"user":"input",endAgent:e}}catch(e){if(e instanceof i.yo&&"runner"===e.code)return{...l,failure:e};throw e}}function keySource(e,t){return(0,n.N)()?"user":""!==e?"agent":"trusted"===t?"missing":"none"}async function openNode(e){let{spec:t}=e;try{return{spec:t,node:await (0,s.wj)(2e4,(0,o.SV)(t).open(t.endpoint,e),()=>{let e=(0,o.b9)(t);return new i.yo({code:"node",message:`${e?(0,c.f)(e):t.name} does not answer`,hint:"No response within 20 s: check that the machine is up and not overloaded."})})}}catch(e){if(e instanceof i.yo)return{spec:t,failure:e};throw e}}async function openLocal(e){try{return await (0,a.E_)(e)}catch(e){if(e instanceof i.yo)return e.message;throw e}}},9279:(e,t,r)=>{r.d(t,{b:()=>createNodePool});var n=r(5525),i=r(2709),s=r(9060);function planPersistentBuilders(e,{scope:t,trust:r}){let i=new Map,a=new Map;return{nodes:e.map(e=>{if(!e.driver.canPersist)return e;let o={...e.spec,buildkitdConfig:(0,s.Az)(e.spec.buildkitdConfig)},l=[o.endpoint,Object.entries(o.driverOpts).sort(),o.buildkitdFlags,o.buildkitdConfig],u=JSON.stringify(l),c=i.get(u)??0;i.set(u,c+1);let d={...e,spec:o};return a.set(d,(0,n.c$)(t,r,[...l,c])),d}),names:a}}let NodePool=class NodePool{#R;#P;#D=new Map;#N;constructor(e,t){this.#R=e,this.#P=t}available(){return this.#R.flatMap(({node:e})=>e&&!this.#D.has(e)?[e]:[])}markLost(e,t){this.#D.set(e,t)}async local(){this.#N??=this.#L();let e=await this.#N,t="string"==typeof e?void 0:this.#D.get(e);return t?.message??e}async #L(){let e=this.#R.find(({spec:e})=>e.endpoint.kind===this.#P.endpoint.kind);return e?e.node??e.failure?.message??"":await (0,i.q)(this.#P)}};async function createNodePool(e,{inputs:t,event:r}){let{outcomes:n,persistent:i}=namePersistent(e,t.keepBuilder,r),s=new NodePool(n,t.localFallback),a=s.available();return{outcomes:n,pool:s,nodes:a,persistent:i,local:a.length<n.length?await s.local():""}}function namePersistent(e,t,r){let i=e.flatMap(({node:e})=>e??[]),{trust:s}=r;if(!t||"fork"===s)return{outcomes:e,persistent:new Map(i.flatMap(e=>{let{existingNodeName:t}=e.spec;return void 0===t?[]:[[e,t]]}))};let{nodes:a,names:o}=planPersistentBuilders(i,{scope:(0,n.F7)(r),trust:s}),l=new Map(i.map((e,t)=>[e,a[t]??e]));return{persistent:o,outcomes:e.map(e=>({...e,...e.node&&{node:l.get(e.node)??e.node}}))}}},228:(e,t,r)=>{r.d(t,{f:()=>describeTarget,w:()=>formatSshConfig});function formatSshConfig(e,t){let r=e.jumps??[];return[...formatBlock("node",{...hostOptions(e),...r.length>0&&{ProxyJump:r.map((e,t)=>`jump${t}`).join(",")},ControlPath:t.control,StreamLocalBindMask:"0177",StreamLocalBindUnlink:"yes",ExitOnForwardFailure:"yes"}),...r.flatMap((e,t)=>formatBlock(`jump${t}`,hostOptions(e))),...formatBlock("*",{IdentityAgent:""===t.agent?"none":quotePath(t.agent),IdentityFile:"none",PreferredAuthentications:"publickey",BatchMode:"yes",UserKnownHostsFile:t.knownHosts,GlobalKnownHostsFile:"/dev/null",StrictHostKeyChecking:"yes",UpdateHostKeys:"no",ConnectTimeout:10,ServerAliveInterval:2,ServerAliveCountMax:3,ForwardAgent:"no",ForwardX11:"no"}),""].join("\n")}function hostOptions({host:e,hostName:t=e,port:r,user:n,hostKeyAlias:i,certificate:s,...a}){let{identityFiles:o=[],identitiesOnly:l=!1,identityAgent:u}=a;return{HostName:t,Port:r,...void 0!==n&&{User:n},...void 0!==i&&{HostKeyAlias:i},...void 0!==s&&{CertificateFile:quotePath(s)},...o.length>0&&{IdentityFile:o.map(quotePath)},...l&&{IdentitiesOnly:"yes"},...void 0!==u&&{IdentityAgent:quotePath(u)}}}function quotePath(e){return`"${e.replaceAll("%","%%")}"`}function formatBlock(e,t){return[`Host ${e}`,...Object.entries(t).flatMap(([e,t])=>[t].flat().map(t=>`  ${e} ${t}`))]}function describeTarget({user:e,host:t,port:r}){let n=t.includes(":")?`[${t}]`:t;return`${void 0===e?"":`${e}@`}${n}${22===r?"":`:${r}`}`}},4002:(e,t,r)=>{r.d(t,{N3:()=>connectThroughSessions,Qv:()=>startSharedForwarder,Sw:()=>startBuiltInForwarder,wL:()=>lacksSessions});var n=r(3024),i=r(4506),s=r(2243),a=r(9826),o=r(1970),l=r(228),u=r(5063);let c=/^\/[A-Za-z0-9._@+/-]+$/,d=[["buildctl",e=>`buildctl --addr unix://${e} dial-stdio`],["docker",e=>`docker -H unix://${e} system dial-stdio`],["socat",e=>`socat - UNIX-CONNECT:${e}`],["nc",e=>`nc -U ${e}`]];async function startSessionForwarder({config:e,local:t,remote:r}){return c.test(r)&&await startForwarder("ssh",e,t,dialCommand(r))}async function startBuiltInForwarder(e,t,r){return await startForwarder("engine",e,t,r)}async function startSharedForwarder(e,t,r){return await startForwarder("share",e,t,...r)}async function startForwarder(e,t,r,...s){(0,n.rmSync)(r,{force:!0});let o=[(0,i.s3)("forward"),e,t,r,...s],l=(0,i.kp)(process.execPath,o,{detached:!0});l.unref();let u=(0,i.zE)(l).then(()=>!1,()=>!1),c=(0,a.Zy)(r,1e4).then(()=>!0,()=>(l.kill(),!1));return await Promise.race([c,u])}async function connectThroughSessions({config:e},{target:t,remote:r},n){let{sessionSocket:i}=(0,o.r0)(e);return n.note({kind:"forwarder",node:(0,l.f)(t),config:e,local:i,remote:r}),await startSessionForwarder({config:e,local:i,remote:r})?i:void 0}function lacksSessions(e){let t=(0,o.ij)(e);return void 0!==t&&(0,u.T)((0,s.cz)(t,65536))}function dialCommand(e){let t=d.map(([e])=>e).join(" "),r=`for way in ${t}; do command -v $way >/dev/null 2>&1 && break; done`,n=d.map(([t,r])=>`${t}) exec ${r(e)};;`);return`sh -c '${r}; case $way in ${n.join(" ")} esac'`}},5063:(e,t,r)=>{function sessionLimit(e){return{code:"node",message:`${e} allows too few SSH sessions: raise MaxSessions`,hint:"The SSH server of this node forbids forwarding, so each connection to its engine is a session. In /etc/ssh/sshd_config on the node, raise `MaxSessions` (its default is 10) or set `AllowStreamLocalForwarding yes`, then reload sshd."}}function isSessionRefused(e){return e.includes("Session open refused by peer")}r.d(t,{T:()=>isSessionRefused,s:()=>sessionLimit})},101:(e,t,r)=>{r.d(t,{Az:()=>s,Bj:()=>openPackageRepository});var n=r(9310);let i={github:async()=>(await r.e(591).then(r.bind(r,8591))).githubBackend,forgejo:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,gitea:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,oci:async()=>(await r.e(160).then(r.bind(r,1160))).ociBackend},s=Object.fromEntries(["auto",...Object.keys(i)].map(e=>[e,e]));async function selectBackend(e,t,r,n=i){let s=t.toLowerCase(),[a,o]="auto"===e?[Object.values(n)]:[[n[e]],"explicit"];for(let e of a){let t=await e?.(),n=t?.endpoint(s,r,o);if(t&&void 0!==n)return{definition:t,endpoint:n}}throw Error(`No packages API \`${e}\` for ${t}`)}async function openPackageRepository(e,t,s=i){let{repository:a,client:o,until:l}=t,{definition:u,endpoint:c}=await selectBackend(e.choice,a.registry,e.platform,s),{createPackageRepository:d}=await r.e(449).then(r.bind(r,4449));return d({backend:await u.create(c,e,t),registry:o,repository:a.path,name:(0,n.Sh)(a),clock:e.clock,deadline:l})}},8970:(e,t,r)=>{r.d(t,{g:()=>describeFork,y:()=>isShared});function isShared({driver:e,spec:t}){return!e.startsDaemon||void 0!==t.existingNodeName}function describeFork(e,{keepBuilder:t,push:r,cache:n,settings:i},s){return"fork"!==e?{notes:[],warnings:[]}:{notes:[...r&&"off"!==n.kind||i.cacheTo.length>0?["Fork build: caches are read-only, so that a release never uses a cached step of a fork."]:[],...t?["Fork build: `keep-builder` is ignored; its builders are removed when this run ends."]:[]],warnings:s.filter(isShared).map(({spec:e})=>`${e.name} is a shared BuildKit: fork code built there can read other builds' cache. Use a Docker Engine for such runs: there, each run has its own BuildKit.`)}}},2316:(e,t,r)=>{r.d(t,{U:()=>toWorker,k:()=>assign});var n=r(7598),i=r(2704);function toWorker({spec:e,engine:t,machine:r},n=0){let s=(r?.load??0)>1.5*(t?.cpus??1/0);return{id:(0,i.T0)(e.endpoint),weight:(s?.6:1)/(1+n)}}function assign(e,t){let r=e.map(()=>-1),n=[];for(let{task:i,index:s}of e.map((e,t)=>({task:e,index:t,at:hash(e.key)})).sort((e,t)=>e.at-t.at)){let a=shares(e.filter(({kind:e})=>e===i.kind).length,i.workers.map(e=>t[e]?.weight??1)),o=pickWorker(i,a,t,n);r[s]=o,n.push({kind:i.kind,worker:o})}return r}function pickWorker(e,t,r,n){let count=(t,r)=>n.filter(n=>n.worker===t&&n.kind===e.kind===r).length,i=e.workers.filter((e,r)=>count(e,!0)<(t[r]??0)),s=Math.min(...i.map(e=>count(e,!1))),[a=e.workers[0]??0]=i.filter(e=>count(e,!1)===s).sort((t,n)=>score(e,r[n])-score(e,r[t]));return a}function shares(e,t){let r=t.reduce((e,t)=>e+t,0),n=t.map(t=>e*t/r),i=n.map(e=>e-Math.floor(e+1e-9)),s=e-n.reduce((e,t)=>e+Math.floor(t+1e-9),0),a=[...i].sort((e,t)=>t-e)[s-1]??1/0;return n.map((e,t)=>Math.floor(e+1e-9)+ +((i[t]??0)>=a-1e-9))}function score({key:e},t){return t?-t.weight/Math.log(hash(`${t.id}
-${e}`)):0}function hash(e){return((0,n.createHash)("sha256").update(e).digest().readUIntBE(0,6)+1)/0x1000000000002}},4846:(e,t,r)=>{r.d(t,{j:()=>rescheduleTargets});var n=r(7268);function decideFallback(e,t){let r=[];for(let n of t.choices){if("skip"===n)return{kind:"skip",tried:r};if("fail"===n)break;let s=i[n](e,t);if("string"!=typeof s)return{kind:"node",choice:n,node:s,tried:r};r.push(`${n}: ${s}`)}return{kind:"none",tried:r}}let i={node:(e,{available:t})=>t.find(({platforms:t})=>t.includes(e))??`no other available node builds ${e}`,local:(e,{local:t})=>"string"==typeof t||t.native.includes(e)?t:`the local engine builds ${t.native[0]??"another platform"} natively, not ${e}`,emulate:(e,{available:t,local:r})=>{let n=t.filter(({driver:e})=>e.canEmulate),i=n.find(({machine:t})=>t?.emulated.includes(e))??n[0];return i||("string"!=typeof r&&r.driver.canEmulate?r:"no engine is available")}};var s=r(2316),a=r(3786);function rescheduleTargets(e){let{drafts:t,failure:r,available:n}=e,i=assignNodes(n,t),s=t.map((t,r)=>{let s=i[r],a=s?[s,...n.filter(e=>e!==s)]:n;return{draft:t,decision:decideFallback(t.platform,{...e,available:a})}}),a=s.filter(({decision:e})=>"none"===e.kind);return a.length>0?{targets:[],notes:[],failure:withTried(r,a)}:{targets:s.flatMap(({draft:e,decision:t})=>"node"===t.kind?[{...e,node:t.node,fallback:t.choice}]:[]),notes:formatDecisions(s)}}function assignNodes(e,t){let r=t.map(t=>({key:(0,a.hD)(t),kind:t.platform,workers:e.flatMap(({platforms:e},r)=>e.includes(t.platform)?[r]:[])})),n=r.filter(({workers:e})=>e.length>0),i=(0,s.k)(n,e.map(e=>(0,s.U)(e)));return r.map(t=>e[i[n.indexOf(t)]??-1])}function withTried({code:e,message:t,hint:r,details:i},s){let o=s.flatMap(({draft:e,decision:t})=>t.tried.length>0?[`No fallback for ${(0,a.Op)(e)}:`,...t.tried.map(e=>`  ${e}`)]:[]);return new n.yo({code:e,message:t,hint:r,details:[...i,...o]})}function formatDecisions(e){let t=new Map;for(let{draft:r,decision:n}of e){let e=formatDecision(n,r);t.set(e,[...t.get(e)??[],r])}return[...t].map(([e,t])=>`${(0,a.Lu)(t)} ${e}`)}function formatDecision(e,{platform:t}){if("node"!==e.kind)return"skipped (`fallback: skip`).";let{choice:r,node:n}=e,i=`(\`fallback: ${r}\`)`;if("emulate"!==r||n.native.includes(t))return`rescheduled to ${n.spec.name} ${i}.`;let s=[n.spec.name,...n.native.slice(0,1).map(e=>`a ${e} machine`)].join(", ");return`rescheduled to ${s}, under emulation ${i}. This is slow.`}},3786:(e,t,r)=>{r.d(t,{Lu:()=>targetLabels,Op:()=>targetLabel,hD:()=>targetKey,n5:()=>groupByNode,x5:()=>inDraftOrder});var n=r(9310);function inDraftOrder(e,t){return e.flatMap(({id:e})=>t.find(t=>t.id===e)??[])}function groupByNode(e,t=[]){let r=new Set(e.map(({node:e})=>e));return[...new Set([...t.filter(e=>r.has(e)),...r])].map(t=>({node:t,targets:e.filter(e=>e.node===t)}))}function targetKey({variant:e,platform:t}){let[r]=e.images;return[r?(0,n.Sh)(r):"",e.name,t].join("\n")}function targetLabel({platform:e,variant:t}){return""===t.name?e:`${e} ${t.name}`}function targetLabels(e){return[...new Set(e.map(t=>{let r=e.filter(({platform:e})=>e===t.platform).length;return r>2?`${t.platform} (${r} variants)`:targetLabel(t)}))].join(", ")}},1:(e,t,r)=>{r.d(t,{YZ:()=>requirePlatforms,iS:()=>planTargets,kA:()=>likelyCaches});var n=r(2704),i=r(7268),s=r(1498),a=r(4846),o=r(6728),l=r(2316),u=r(3786);let c=["linux/amd64","linux/arm64"].flatMap(e=>(0,o.FL)(e)??[]);function likelyCaches({nodes:e,...t}){return draftTargets(t,e.flatMap(e=>e.platforms.length>0?e.platforms:c)).flatMap(({cache:e})=>e??[])}function planTargets(e,t,r,n=new Map){let s=t.map(toCandidate),a=draftTargets(e,s.flatMap(({platforms:e})=>e)),o=assignDrafts(a,s,n),l=s.flatMap(({node:e})=>e??[]),c=s.map((t,n)=>planCandidate(t,a.filter((e,t)=>o[t]===n),{choices:e.fallback,available:l,local:r})),d=c.flatMap(({failure:e})=>e??[]);if(d.length>0)throw new i.tQ(d);let f=(0,u.x5)(a,c.flatMap(e=>e.targets));return requirePlatforms(e.variants,f,t),{targets:f,groups:(0,u.n5)(f,l),notes:c.flatMap(({notes:e})=>e.length>0?[e.join(" ")]:[])}}function requirePlatforms(e,t,r){let n=e.find(e=>!t.some(t=>t.variant===e));if(n)throw new i.yo({code:"node",message:`No platform${""===n.name?"":` of ${n.name}`} can be built: all were skipped`,hint:"`fallback: skip` omits platforms, but an image needs at least one: check why the nodes are unavailable.",details:r.flatMap(({failure:e})=>e?.message??[])})}function toCandidate(e){let{spec:t,node:r,failure:n}=e;if(n&&0===t.platforms.length)throw n;return{...e,platforms:r?.platforms??t.platforms}}function draftTargets({variants:e,cache:t},r){return e.flatMap((n,i)=>(n.platforms.length>0?n.platforms:[...new Set(r)]).map(r=>{let a=(0,s.w)(t,n,r);return{id:targetId(e,i,r),variant:n,platform:r,...a&&{cache:a}}}))}function assignDrafts(e,t,r){let i=e.map(e=>({key:(0,u.hD)(e),kind:e.platform,workers:findCandidates(t,e.platform)})),s=t.map(({node:e,spec:t})=>e?(0,l.U)(e,r.get(e)):{id:(0,n.T0)(t.endpoint),weight:1});return(0,l.k)(i,s)}function findCandidates(e,t){let r=e.flatMap(({platforms:e},r)=>e.includes(t)?[r]:[]);if(r.length>0)return r;throw new i.yo({code:"inputs",message:`platforms: no node builds ${t}`,hint:`Add a line to \`nodes\`: \`${t} = ssh://user@host\`.`,details:e.map(({spec:e,platforms:t})=>`${e.name}: ${t.join(", ")}`)})}function planCandidate({spec:e,node:t,failure:r},n,i){if(t)return{targets:n.map(e=>({...e,node:t})),notes:[]};if(!r)return{targets:[],notes:[]};let s=(0,a.j)({...i,drafts:n,failure:r}),o=n.length>0?[r.hint,...s.notes]:["It is not needed."];return{...s,notes:[`${e.name} is unavailable: ${r.message}.`,...o]}}function targetId(e,t,r){let n=e[t]?.name??"",i=n.replace(/[^A-Za-z0-9_-]/g,"_");return[i===n||""===i?i:`${i}_${t}`,(0,o.DN)(r).replaceAll(".","_")].filter(e=>""!==e).join("-")}},5872:(e,t,r)=>{r.d(t,{gu:()=>RunHistory,lR:()=>loadRuns,om:()=>historyOf});var n=r(7268),i=r(539),s=r(506),a=r(9310),o=r(5525),l=r(6224);let RunHistory=class RunHistory{#j;#M=new AbortController;#I;#q;#U=[];#B=[];constructor(e){this.#j=e;let{fetch:t,rawFor:r,isPlain:n,credentials:s}=e.registries,a={fetch:t,credentials:s,log:e.debug,...r&&{rawFor:r},...n&&{isPlain:n}};this.#I=(0,i.K)(a,this.#M.signal,{willPush:e.writes}),this.#q=historyOf(e.cache),e.signal.addEventListener("abort",()=>this.#M.abort(),{once:!0}),e.signal.aborted&&this.#M.abort()}async read(){let{event:e,cache:t}=this.#j,r=setTimeout(()=>this.#M.abort(),1e4),n="trusted"===e.trust?void 0:historyOf(t.replace(/-pr$/,""));await Promise.all([this.#F(async()=>this.#U=await this.#H(this.#q)),this.#F(async()=>this.#B=await this.#H(n))]),clearTimeout(r)}previous(){let{event:e}=this.#j,{baseRef:t,defaultBranch:r=""}=e;return(0,l.Lc)(this.#U,(0,l.EZ)(e))??(0,l.Lc)(this.#B,`refs/heads/${t??r}`)}async write(e){let t=this.#q;if(!this.#j.writes||!t)return;let r=setTimeout(()=>this.#M.abort(),2e3);await this.#F(async()=>{let r=await this.#I(t),[n]=await Promise.all([this.#H(t),putEmptyBlob(r,t)]);await r.putManifest(t.path,t.tag,(0,l.zs)((0,l.Z)(n,e)),s.F7)}),clearTimeout(r)}close(){this.#M.abort()}async #H(e){return await loadRuns(e,this.#I)}async #F(e){try{await e()}catch(e){this.#j.debug(`No comparison with an earlier run: ${(0,n.gJ)(e)}`)}}};async function loadRuns(e,t){if(!e)return[];let r=await t(e);try{return(0,l.i6)((await r.getManifest(e.path,e.tag)).bytes)}catch(e){if((0,n.c4)(e))return[];throw e}}async function putEmptyBlob(e,{path:t}){let read=async function*(e){yield await Promise.resolve(l.jg.subarray(e))};await e.putBlob(t,{blob:l.Ro,read})}function historyOf(e){return(0,a.XN)(e)&&(0,a.XN)((0,o.DJ)(e))}},6224:(e,t,r)=>{r.d(t,{EZ:()=>historyRef,LF:()=>isSameProposal,Lc:()=>findRun,Ro:()=>u,Z:()=>addRun,i6:()=>parseHistory,jg:()=>l,zs:()=>renderHistory});var n=r(8453),i=r(506),s=r(5525);let a=/^refs\/[\p{L}\p{N}_./+@#-]{1,200}$/u,o=/^\d{1,20}$/,l=Buffer.from("{}"),u={digest:(0,i.MK)(l),size:l.length};function parseHistory(e){if(e.length>131072)return[];let t=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(e)));return(0,n.qY)(t.config).mediaType!==s.rg?[]:(0,n.DD)((0,n.Bl)((0,n.e1)((0,n.qY)(t.annotations)[s.i3]))).slice(0,20).flatMap(parseRun)}function parseRun(e){let{ref:t,run:r,seconds:i,targets:s}=(0,n.qY)(e);return"string"==typeof t&&a.test(t)&&"string"==typeof r&&o.test(r)&&isSeconds(i)&&(0,n.u4)(s)?[{ref:t,runId:r,seconds:i,targets:new Map(Object.entries(s).slice(0,500).flatMap(parseTarget))}]:[]}function parseTarget([e,t]){let[r,i,s]=(0,n.DD)(t);return isSeconds(r)&&isCount(i)&&isCount(s)&&!(s>i)?[[e,{seconds:r,steps:{total:i,cached:s}}]]:[]}function isSeconds(e){return"number"==typeof e&&e>=0&&e<=3024e3}function isCount(e){return"number"==typeof e&&Number.isInteger(e)&&e>=0&&e<=1e5}function addRun(e,t){return[t,...e.filter(({ref:e})=>branchOf(e)!==branchOf(t.ref))].slice(0,20)}function findRun(e,t){return e.find(e=>branchOf(e.ref)===branchOf(t))}function historyRef({ref:e,trust:t,number:r}){return"trusted"===t||void 0===r||c.test(e)?e:`refs/pull/${r}/head`}function isSameProposal(e,t){return proposalOf(e)===proposalOf(historyRef(t))}let c=/^refs\/pull\/(\d+)\//,d=/^refs\/heads\/gh-readonly-queue\/.+\/pr-(\d+)-[0-9a-f]+$/;function proposalOf(e){let[,t]=c.exec(e)??d.exec(e)??[];return t??e}function branchOf(e){return e.startsWith("refs/tags/")?"refs/tags":e}function renderHistory(e){let t=e.map(({ref:e,runId:t,seconds:r,targets:n})=>({ref:e,run:t,seconds:round(r),targets:Object.fromEntries([...n].map(([e,{seconds:t,steps:r}])=>[e,[round(t),r.total,r.cached]]))}));for(;JSON.stringify(t).length>49152;)t.pop();let r={schemaVersion:2,mediaType:i.F7,config:{mediaType:s.rg,...u},layers:[{mediaType:"application/vnd.oci.empty.v1+json",...u}],annotations:{[s.i3]:JSON.stringify(t)}};return new TextEncoder().encode(JSON.stringify(r))}function round(e){return Math.round(1e3*e)/1e3}},2973:(e,t,r)=>{r.d(t,{g:()=>formatFailedMirror});var n=r(9310);function formatFailedMirror({repository:e,failure:t=""}){return`The mirror ${(0,n.Sh)(e)} is not up to date: ${t}. Its other tags are as they were; the image is complete in the required repositories.`}},154:(e,t,r)=>{r.d(t,{Lr:()=>checkPushAccess,RC:()=>distinctRepositories,Xi:()=>distinctMirrors,dc:()=>PushAccessCheck});var n=r(3269),i=r(7268),s=r(8453),a=r(539),o=r(7994),l=r(9310);let ignore=()=>void 0;let PushAccessCheck=class PushAccessCheck{signal;#j;#W=new AbortController;#K=new AbortController;#z;#Y=!1;constructor(e){this.#j=e,this.signal=AbortSignal.any([e.signal,this.#W.signal])}start(){let{inputs:e,registries:t}=this.#j;if(!e.push)return;let r=(0,a.K)({...t,log:ignore,onWait:ignore},this.#K.signal);for(let n of distinctMirrors(e.variants))checkPushAccess(n,r,t).then(({failure:e})=>this.#G(e));for(let n of distinctRepositories(e.variants))checkPushAccess(n,r,t).then(({denied:e,failure:t})=>{e||isUnknownHost(t,n)?this.#z??=t:this.#V(t),this.#Z()})}enforce(){this.#Y=!0,this.#Z()}stop(){this.#K.abort()}#V(e){if(!(e?.cause instanceof n.gl&&"network"===e.cause.kind)||this.#K.signal.aborted)return;let t=e.details.map(asSentence);this.#j.warn([`${e.message} from this runner.`,...t,e.hint].join(" "))}#G(e){e&&!this.#K.signal.aborted&&this.#j.warn(`${e.message}, which is a mirror: the run continues. ${e.details.join(" ")}`)}#Z(){this.#z&&this.#Y&&!this.#K.signal.aborted&&this.#W.abort(this.#z)}};function isUnknownHost(e,{registry:t}){let r=t.replace(/:\d+$/,"").toLowerCase();for(let t=e?.cause;void 0!==t;t=(0,s.qY)(t).cause){let{code:e,hostname:n}=(0,s.qY)(t);if("ENOTFOUND"===e&&(0,s.e1)(n).toLowerCase()===r)return!0}return!1}function distinctRepositories(e){return distinct(e.flatMap(({images:e})=>e))}function distinctMirrors(e){return distinct(e.flatMap(({mirrors:e=[]})=>e.map(({repository:e})=>e)))}function distinct(e){return[...new Map(e.map(e=>[(0,l.Sh)(e),e])).values()]}let u="Check the name in `image`; if it is correct, check the registry’s status.",c=[[/CERT|SELF_SIGNED|UNABLE_TO/i,'Set the certificate authority of the registry: `registries: "{host}: {ca: /path/to/ca.pem}"`.'],[/EPROTO|SSL/i,'If the registry has no TLS, set `registries: "{host}: {http: true}"`.'],[/ENOTFOUND|EAI_AGAIN/,"The name of {host} cannot be resolved: check `image`."],[/ECONNREFUSED/,"Nothing listens at {host}: check `image` and its port."]];function accessHint(e){if(!(e instanceof n.gl))return u;let{code:t="",host:r}=e,[,i=u]=c.find(([e])=>e.test(t))??[];return i.replaceAll("{host}",r)}function asSentence(e){return/[.!?]$/.test(e)?e:`${e}.`}async function checkPushAccess(e,t,{missingHelper:r,asksForVerification:s=!1}){try{let r=await (await t(e)).checkPush(e.path,s);return{denied:!1,...r}}catch(u){let t=u instanceof n.gl&&["denied","unauthorized"].includes(u.kind)?u:void 0,s=void 0!==t,a=t&&!t.origin?r?.(e.registry):void 0;return{denied:s,failure:new i.yo({code:"registry",message:a?`${a.command} is not installed: no login at ${e.registry}`:`Nothing can be pushed to ${(0,l.Sh)(e)}`,hint:a?.text??(t?(0,o.H2)(t.origin,"unauthorized"===t.kind):accessHint(u)),details:[(0,i.gJ)(u)],cause:u}),verifies:Promise.resolve(!1),ended:Promise.resolve()}}}},8403:(e,t,r)=>{r.d(t,{mk:()=>basicHeader,QG:()=>createAuthorizer,DJ:()=>credentialSecrets});var n=r(8453),i=r(7087);let s=/([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;function parseChallenges(e){let t=[],r=0;for(;r<e.length;){s.lastIndex=r;let n=s.exec(e);if(!n){r++;continue}r=s.lastIndex;let[i,a="",o,l]=n;void 0===o&&void 0===l&&i===a?t.push({scheme:a.toLowerCase(),parameters:new Map}):t.at(-1)?.parameters.set(a.toLowerCase(),o?.replace(/\\(.)/g,"$1")??l??"")}return t}var a=r(3269);function createAuthorizer(e){let{credentials:t}=e,r={kind:"none"},n=new TokenCache(e);return{header:async(e,i)=>"bearer"===r.kind?(await n.get(e,r,i)).header:"basic"===r.kind?t&&basicHeader(t):void 0,learn:async(e,i,s)=>{let{next:a,requestedScope:o}=parseMethod(e);return"none"!==a.kind&&("basic"!==a.kind||!!t&&s!==basicHeader(t))&&(r=a,await n.reject(i,s,o),!0)}}}let TokenCache=class TokenCache{options;tokens=new Map;requestedScopes=new Map;constructor(e){this.options=e}async get(e,t,r){let{credentials:n,http:i,now:s,isPlain:a=()=>!1}=this.options,o=this.tokens.get(e),l=o&&await o;if(l&&s()<l.staleAt)return l;let u=this.tokens.get(e);if(u&&u!==o)return await u;let c=fetchToken(tokenRequest(tokenServer(t.realm,{login:void 0!==n,isPlain:a,info:r}),t.service,this.requestedScopes.get(e)??e,n),{http:i,now:s,info:r});return this.tokens.set(e,c),c.catch(()=>this.tokens.get(e)===c&&this.tokens.delete(e)),await c}async reject(e,t,r){void 0!==r&&this.requestedScopes.set(e,mergeScopes(e,r));let n=this.tokens.get(e),i=await n?.catch(()=>void 0);i?.header===t&&this.tokens.get(e)===n&&this.tokens.delete(e)}};function basicHeader({username:e,password:t}){return`Basic ${Buffer.from(`${e}:${t}`).toString("base64")}`}function credentialSecrets(e){if(!e)return[];let{password:t,identityToken:r=""}=e;return[t,r,basicHeader(e).slice(6)]}function parseMethod(e){let t=parseChallenges(e),r=t.find(({scheme:e,parameters:t})=>"bearer"===e&&t.has("realm"));if(!r)return{next:{kind:t.some(({scheme:e})=>"basic"===e)?"basic":"none"},requestedScope:void 0};let{parameters:n}=r;return{next:{kind:"bearer",realm:n.get("realm")??"",service:n.get("service")},requestedScope:n.get("scope")}}function mergeScopes(...e){let t=new Map;for(let r of e.flatMap(e=>e.split(/\s+/)).filter(e=>""!==e)){let e=r.lastIndexOf(":"),n=e<0?r:r.slice(0,e),i=e<0?[]:r.slice(e+1).split(",");t.set(n,new Set([...t.get(n)??[],...i]))}return[...t].map(([e,t])=>0===t.size?e:`${e}:${[...t].join(",")}`).join(" ")}function tokenRequest(e,t,r,n){if(n?.identityToken!==void 0){let i=new URLSearchParams({grant_type:"refresh_token",client_id:"multiarch-build",service:t??"",scope:r,refresh_token:n.identityToken});return{method:"POST",url:e.href,headers:{"content-type":"application/x-www-form-urlencoded"},body:i.toString(),redirect:"error",limit:1048576}}for(let n of(void 0!==t&&e.searchParams.set("service",t),r.split(" ")))""!==n&&e.searchParams.append("scope",n);let i=n&&{headers:{authorization:basicHeader(n)}};return{method:"GET",url:e.href,limit:1048576,...i}}function tokenServer(e,{login:t,isPlain:r,info:n}){let s=URL.canParse(e)?new URL(e):void 0;if(!s||!/^https?:$/.test(s.protocol))throw(0,a.JW)("the registry names a token server whose address is not an http address",n);let o="https:"===s.protocol||(0,i.U9)(s.host)||(0,i.U9)(n.host);if(t&&!o&&!r(s.host))throw(0,a.JW)(`the registry requests the login for ${s.host} over plain http, where others can read it; to allow that, set \`http: true\` for ${s.host} in \`registries\``,n);return s}async function fetchToken(e,{http:t,now:r,info:i}){let s=r(),o=await t(e,i);if(200!==o.status)throw(0,a.U3)(o,i,r());let l=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(o.bytes))),u=(0,n.e1)(l.token)||(0,n.e1)(l.access_token);if(!/^[\x21-\x7e]+$/.test(u))throw(0,a.JW)(`the token server ${new URL(e.url).host} returned no token`,i);return{header:`Bearer ${u}`,staleAt:s+1e3*("number"==typeof l.expires_in&&l.expires_in>0?l.expires_in:60)*.8}}},2222:(e,t,r)=>{r.d(t,{$L:()=>createBaseUrl,Ez:()=>serverHost,NE:()=>knownBy});var n=r(1931),i=r(7087),s=r(3269);function serverHost(e){return/^(index\.)?docker\.io$/.test(e)?"registry-1.docker.io":e}function createBaseUrl(e,t,r=new Map){let n;if(!(0,i.U9)(e))return()=>Promise.resolve(`https://${serverHost(e)}`);let begin=i=>{let s=probe(e,t,i);return s.catch(()=>{n=void 0,r.get(e)===s&&r.delete(e)}),r.set(e,s),s};return async t=>{if(n)return await n;let i=r.get(e);return await (i?.catch(()=>n??=begin(t))??(n=begin(t)))}}let a=new WeakMap;function knownBy(e){let t=a.get(e)??new Map;return a.set(e,t),t}async function probe(e,t,r){let ping=e=>t({method:"GET",url:`${e}/v2/`,redirect:"manual",limit:1048576},r),i=`http://${e}`,a=await ping(i).catch(e=>e);if(isResponse(a)&&!requiresTls(a))return i;try{return await ping(`https://${e}`),`https://${e}`}catch(e){if(isResponse(a))return i;throw e instanceof s.gl&&(0,n.fb)(e.code)?e:a}}function requiresTls({status:e,headers:t}){return 400===e||e>=300&&e<400&&/^https:/i.test(t.get("location")??"")}function isResponse(e){return"object"==typeof e&&null!==e&&"headers"in e}},539:(e,t,r)=>{r.d(t,{K:()=>createClientFactory});var n=r(9832);function createClientFactory(e,t,{willPush:r}={willPush:!0}){let{fetch:i,rawFor:s,log:a,onWait:o,isPlain:l}=e,u=new Map;return async c=>{let{registry:d}=c,f=await e.credentials(c),h=JSON.stringify([d,f]),p=u.get(h)??(0,n.H)({registry:d,fetch:i,...s&&{raw:s(d)},log:a,willPush:r,...o&&{onWait:o},...l&&{isPlain:l},...f&&{credentials:f},...t&&{signal:t}});return u.set(h,p),p}}},9832:(e,t,r)=>{r.d(t,{H:()=>createRegistryClient});var n=r(7268),i=r(5609),s=r(8453),a=r(1737),o=r(8403),l=r(2222),u=r(7598),c=r(3269),d=r(6839),f=r(9826),h=r(506);function send(e,t){return repeat(e,t.info,()=>sendOnce(e,t))}function atMostOnce(e){let t=-1/0;return(r,n)=>{let i=performance.now();i-t<p||(t=i,e(r,n))}}let p=4e3,m={read:"reading",push:"pushing",delete:"deleting"};function repeat({clock:e,signal:t,log:r,onWait:n},{host:i,subject:s,verb:o},l){return(0,f.co)((0,a.L5)(l,{policy:d.M_,clock:e,signal:t,log:r}),e=>n(`Waiting for ${i}: ${m[o]} ${s} (${e/1e3} s)`,e))}async function sendOnce(e,{allowNotFound:t,...r}){return checkStatus(await authorize(e,r,t=>e.http({...r,...t,limit:4194304},r.info)),r.info,{allowNotFound:t,now:e.clock.now()})}async function streamOnce(e,t){return checkStatus(await authorize(e,t,r=>e.stream({...t,...r},t.info)),t.info,{now:e.clock.now()})}function checkStatus(e,t,{allowNotFound:r=!1,now:n}){let{status:i}=e;if(i>=200&&i<300||404===i&&r)return e;throw(0,c.U3)(e,t,n)}async function authorize(e,t,r){let{authorizer:n}=e,{path:i,info:s,headers:a}=t,o=await e.baseUrl(s),l=i instanceof URL?i.href:`${o}/v2/${i}`;if(new URL(l).origin!==new URL(o).origin)return await r({url:l,headers:{...a}});let u=tokenScope(e,t),send=e=>r({url:l,headers:{...a,...void 0!==e&&{authorization:e}}}),c=await n.header(u,s),d=await send(c);return 401===d.status&&await n.learn(challengeHeader(d,o),u,c)?await send(await n.header(u,s)):d}function challengeHeader({url:e,headers:t},r){return new URL(e).origin===new URL(r).origin?t.get("www-authenticate")??"":""}function requestInfo({registry:e,secrets:t,origin:r},n,i,s){if(void 0===i)return{host:e,subject:e,verb:n,secrets:t,origin:r};let a=void 0===s?"":`${(0,h.Bc)(s)?"@":":"}${s}`;return{host:e,repository:i,subject:`${e}/${i}${a}`,verb:n,secrets:t,origin:r}}function tokenScope({willPush:e},{info:{repository:t,verb:r},mountFrom:n}){if(void 0===t)return"";let i=void 0===n?"":` repository:${n}:pull`;return`repository:${t}:${"delete"===r?"delete":"push"===r||e?"pull,push":"pull"}${i}`}function blobPath(e,t){return`${e}/blobs/${t}`}async function headBlob(e,t,r){let n=requestInfo(e,"read",t,r),i=blobPath(t,r),{status:s}=await send(e,{method:"HEAD",path:i,info:n,allowNotFound:!0});return 404!==s}function readBlob(e,t,r,n=()=>!1){let i=requestInfo(e,"read",t,r.digest),s=[{offset:0,hash:(0,u.createHash)(algorithmOf(r))}];return async function*(a){let o=n()?{offset:a}:findCheckpoint(s,a),{offset:l=0}=o,u=o.hash?.copy();for await(let o of(0===r.size&&verify(r,u,i),readOn(e,{repository:t,blob:r,info:i},l))){l+=o.length,(u=n()?void 0:u?.update(o))&&addCheckpoint(s,{offset:l,hash:u}),l===r.size&&verify(r,u,i);let e=o.subarray(Math.max(0,a-(l-o.length)));e.length>0&&(yield e)}}}function findCheckpoint(e,t){return e.findLast(({offset:e})=>e<=t)??{}}function addCheckpoint(e,{offset:t,hash:r}){t<(e.at(-1)?.offset??0)+4194304||e.push({offset:t,hash:r.copy()})}let algorithmOf=({digest:e})=>e.split(":")[0]??"";function verify(e,t,r){if(!t)return;let n=`${algorithmOf(e)}:${t.digest("hex")}`;if(n!==e.digest)throw(0,c.JW)(`the content has the digest ${n} instead of ${e.digest}`,r)}async function*readOn(e,{repository:t,blob:r,info:n},i){let s=i,o=(0,a.lF)({...e,policy:d.qP}),l=0;for(;s<r.size;)try{for await(let i of(await openBlob(e,{repository:t,blob:r,info:n},s))){if(s+=i.length,l+=i.length,s>r.size)throw(0,c.JW)(`the content is longer than the ${r.size} bytes that its image names`,n);yield i}if(s<r.size)throw shortBlob(n,s,r.size)}catch(t){l>=4194304&&(o=(0,a.lF)({...e,policy:d.qP})),l=0,await o(t)}}function shortBlob({host:e,repository:t,subject:r},n,i){let s=`${r}: the connection ended after ${n} of ${i} bytes`;return new c.gl(s,{kind:"network",host:e,repository:t,transient:!0})}async function openBlob(e,{repository:t,blob:r,info:n},i){let s=blobPath(t,r.digest),a=0===i?{}:{range:`bytes=${i}-`},o=r.size-i>=4194304,l=await streamOnce(e,{method:"GET",path:s,info:n,headers:a,isLarge:o});return skip(l.body,i-firstByte(l,n))}function firstByte({status:e,headers:t,body:r},n){if(206!==e)return 0;let i=/^bytes (\d+)-/.exec(t.get("content-range")??"")?.[1];if(void 0!==i)return Number(i);throw r.return(),(0,c.JW)("the registry returned a part of the content without its position",n)}async function*skip(e,t){let r=t;for await(let t of e)r<t.length&&(yield t.subarray(Math.max(0,r))),r=Math.max(0,r-t.length)}var g=r(1931),w=r(4885);function protectLocalServers(e,t){let{hostname:r}=new URL(`https://${(0,l.Ez)(t)}`),n=[],isRegistryLocal=async()=>n.length>0?n.every(w.MJ):await (0,w.mJ)(r);return async(t,i)=>{if(new URL(t).hostname===r){let r=await e(t,i);return void 0===r.address||n.includes(r.address)||n.push(r.address),r}if("object"==typeof i.body&&!(i.body instanceof Uint8Array))return await e(t,{...i,isForeign:!await isRegistryLocal()});try{return await e(t,{...i,isForeign:!0})}catch(r){if((0,g.Ze)(r)===w.fB&&await isRegistryLocal())return await e(t,i);throw r}}}var v=r(5558);function createHttpStream(e,t){return async(r,n)=>{t?.throwIfAborted();let i=new Watchdog(t),s=r.body?.();try{let t=s&&watchBody(s,i),{response:a,url:o}=await (0,v.e6)(e,r.url,exchangeOf(r,i.signal,t)),{status:l}=a,u=l>=200&&l<300&&"GET"===r.method,c=u?Buffer.alloc(0):await (0,v.io)(a,d.SE),f=u?watchContent(a,i,{...n,url:r.url}):empty();return u||i.end(),{status:l,headers:a.headers,url:o,bytes:c,body:f}}catch(e){throw i.end(),t?.throwIfAborted(),(0,d.x6)(e,r.url,n)}finally{s?.return()}}}function exchangeOf(e,t,r){let{method:n,headers:i,isLarge:s=!1}=e;return{method:n,headers:{...d.o_,...i},signal:t,isLarge:s,...r&&{body:r}}}async function*empty(){}async function*watchBody(e,t){for await(let r of(t.pause(),e))t.wait(),yield r,t.pause(),t.move(r.length);t.restart(3e5)}async function*watchContent(e,t,r){try{for await(let r of(t.restart(),e.body))t.pause(),t.move(r.length),yield r,t.wait()}catch(e){throw t.throwIfCancelled(),(0,d.x6)(e,r.url,r)}finally{t.end()}}let Watchdog=class Watchdog{#J=new AbortController;#Q;#X;#ee=6e4;#et;#er=0;#en=0;constructor(e){this.#Q=e,e?.addEventListener("abort",this.#f,{once:!0}),this.wait()}get signal(){return this.#J.signal}wait(){this.pause(),this.#J.signal.aborted||(this.#et=performance.now(),this.#X??=setTimeout(this.#ei,Math.max(0,this.#ee-this.#er)))}#ei=()=>{if(this.#X=void 0,void 0===this.#et)return;let e=this.#er+performance.now()-this.#et;e<this.#ee?this.#X=setTimeout(this.#ei,this.#ee-e):this.#J.abort(Error(0===this.#en?noData(this.#ee):tooSlow(this.#ee)))};restart(e=6e4){clearTimeout(this.#X),this.#X=void 0,this.#ee=e,this.#es(),this.#et=void 0,this.wait()}pause(){void 0!==this.#et&&(this.#er+=performance.now()-this.#et),this.#et=void 0}move(e){this.#en+=e,this.#en>=65536&&this.#es()}#es(){this.#er=0,this.#en=0}throwIfCancelled(){this.#Q?.throwIfAborted()}end(){clearTimeout(this.#X),this.#Q?.removeEventListener("abort",this.#f),this.#J.abort()}#f=()=>this.#J.abort(this.#Q?.reason)};let noData=e=>`no data for ${e/6e4} min`,tooSlow=e=>`less than 64 KiB in ${e/6e4} min`;async function listTags(e,t){let r=requestInfo(e,"read",t),n=new Set,i=new Set,a=`${t}/tags/list?n=1000`;for(;void 0!==a;){if(i.has(a)||i.size>=1e3)throw(0,c.JW)("the list of tags has more than 1000 pages, or a page twice",r);i.add(a);let t=await send(e,{method:"GET",path:a,info:r}),o=(0,s.Bl)(new TextDecoder().decode(t.bytes));if(!(0,s.u4)(o)||!("tags"in o))throw(0,c.JW)("the list of tags is not valid",r);for(let e of(0,s.DD)(o.tags))"string"==typeof e&&e.length<=128&&n.add(e);if(n.size>1e6)throw(0,c.JW)("the list of tags has more than 1000000 entries",r);a=nextPage(t.headers.get("link"),`${await e.baseUrl(r)}/v2/`,a,r)}return[...n]}async function listReferrers(e,t,r){let n=requestInfo(e,"read",t,r),i=`${t}/referrers/${r}`,a=await send(e,{method:"GET",path:i,info:n,allowNotFound:!0}).catch(ifUnsupported),o=a?.status===200?(0,s.qY)((0,s.Bl)(new TextDecoder().decode(a.bytes))):{};if(Array.isArray(o.manifests))return o.manifests.map(e=>(0,s.e1)((0,s.qY)(e).digest)).filter(h.Bc)}function ifUnsupported(e){if(!(e instanceof c.gl)||"protocol"!==e.kind)throw e}function nextPage(e,t,r,n){let i=/<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(e??"")?.[1];if(void 0===i)return;let s=new URL(r,t),a=URL.canParse(i,s.href)?new URL(i,s):void 0;if(a?.host!==s.host||!a.pathname.startsWith("/v2/"))throw(0,c.JW)("the next page of tags is on another server, which is not trusted",n);return a.pathname.slice(4)+a.search}async function putBlob(e,t,r){let{digest:n}=r.blob,i={...r,session:e,repository:t,info:requestInfo(e,"push",t,n)},s=void 0===r.mountFrom?void 0:await mount(i);return"mounted"===s?s:!s&&await headBlob(e,t,n)?"existing":(await uploadWithRetries(i,s),"uploaded")}async function mount({session:e,repository:t,blob:r,mountFrom:n="",info:i}){let s=`?mount=${r.digest}&from=${encodeURIComponent(n)}`,a=`${blobPath(t,"uploads/")}${s}`;try{let t=await send(e,{method:"POST",path:a,info:i,mountFrom:n});return 201===t.status?"mounted":{url:await uploadUrl(e,t,i),offset:0}}catch(e){if(e instanceof c.gl&&["denied","unauthorized","not-found","protocol"].includes(e.kind))return;throw e}}async function uploadWithRetries(e,t){let{session:r,repository:n,info:i}=e,s=t,attemptUpload=async t=>{if(t>1){if(await headBlob(r,n,e.blob.digest)||s&&await continueUpload(e,s))return;s=void 0}s??=await startUpload(r,n,i),await sendContent(e,s)};try{await (0,a.L5)(attemptUpload,{...r,policy:d.qP})}catch(e){throw e instanceof SourceError?e.cause:e}}async function continueUpload(e,t){try{let r=await readProgress(e.session,t,e.info);return r&&await sendContent(e,r),void 0!==r}catch(e){if(e instanceof c.gl&&!e.transient)return!1;throw e}}let SourceError=class SourceError extends Error{};async function sendContent(e,t){let{session:r,info:n}=e,{digest:i,size:s}=e.blob,a=0===t.offset&&s>0,o=a||t.offset>=s?t.url:await sendRest(e,t);o.searchParams.set("digest",i),a?await stream(e,{method:"PUT",path:o,headers:{"content-length":String(s)}},0):await sendOnce(r,{method:"PUT",path:o,info:n,headers:{"content-type":y}})}let y="application/octet-stream";async function sendRest(e,{url:t,offset:r}){let{size:n}=e.blob,i={"content-range":`${r}-${n-1}`,"content-length":String(n-r)},s=await stream(e,{method:"PATCH",path:t,headers:i},r);return await uploadUrl(e.session,s,e.info)}async function stream({session:e,info:t,read:r},n,i){let s,body=async function*(){try{yield*r(i)}catch(e){throw s=e,e}},a={"content-type":y,...n.headers};try{return await streamOnce(e,{...n,info:t,headers:a,body})}catch(e){throw void 0===s?e:new SourceError("the source failed",{cause:s})}}async function startUpload(e,t,r){let n=await sendOnce(e,{method:"POST",path:blobPath(t,"uploads/"),info:r});return{url:await uploadUrl(e,n,r),offset:0}}async function readProgress(e,{url:t},r){let n=await sendOnce(e,{method:"GET",path:t,info:r}),i=Number(/^(?:bytes=)?0-(\d+)$/.exec(n.headers.get("range")??"")?.[1]??0);return 0===i?void 0:{url:await uploadUrl(e,n,r),offset:i+1}}async function uploadUrl(e,{headers:t,url:r},n){let i=t.get("location");if(null===i||!URL.canParse(i,r))throw(0,c.JW)("the registry did not return the address of an upload",n);let s=new URL(await e.baseUrl(n)),a=new URL(i,r);if(a.host===s.host&&(a.protocol=s.protocol),"https:"!==a.protocol&&a.protocol!==s.protocol)throw(0,c.JW)("the registry returned an unencrypted address for the upload, which is refused",n);return a}async function checkPush(e,t,r=!1){let n=requestInfo(e,"push",t),i=await send(e,{method:"POST",path:blobPath(t,"uploads/"),info:n}),s=await uploadUrl(e,i,n).catch(()=>void 0),a=s?.host===new URL(i.url).host,o=s&&r?refusesOtherContent(e,s,n):Promise.resolve(!1),cancel=async()=>{s&&a&&await sendOnce(e,{method:"DELETE",path:s,info:n}).catch(()=>void 0)};return{verifies:o,ended:o.then(cancel)}}async function refusesOtherContent(e,t,r){let n=new URL(t);n.searchParams.set("digest",`sha256:${(0,u.randomBytes)(32).toString("hex")}`);let i=await sendOnce(e,{method:"PUT",path:n,info:r,headers:{"content-type":y},body:"x"}).catch(e=>e);return i instanceof c.gl&&400===i.status&&"DIGEST_INVALID"===i.code}function createRegistryClient(e){let t=createSession(e);return{registry:e.registry,getManifest:(e,r)=>getManifest(t,e,r),headManifest:(e,r)=>headManifest(t,e,r),putManifest:(e,r,n,i)=>putManifest(t,{repository:e,reference:r,bytes:n,mediaType:i}),deleteManifest:(e,r)=>deleteManifest(t,e,r),getBlob:(e,r)=>getBlob(t,e,r),headBlob:(e,r)=>headBlob(t,e,r),readBlob:(e,r,n)=>readBlob(t,e,r,n),putBlob:(e,r)=>putBlob(t,e,r),listTags:e=>listTags(t,e),listReferrers:(e,r)=>listReferrers(t,e,r),checkPush:(e,r)=>checkPush(t,e,r),ping:async()=>{await send(t,{method:"GET",path:"",info:requestInfo(t,"read")})}}}function createSession(e){let{registry:t,credentials:r,signal:n,willPush:s=!1,isPlain:u=()=>!1}=e,{clock:c=a.ml,log:f=()=>void 0,onWait:h=()=>void 0}=e,p=e.raw??(e.fetch?(0,v.UD)(e.fetch):(0,i.V)({})),m=protectLocalServers(p,t),g=(0,d.uT)(m,n);return{registry:t,willPush:s,secrets:(0,o.DJ)(r),origin:r?.origin,http:g,stream:createHttpStream(m,n),baseUrl:u(t)?()=>Promise.resolve(`http://${t}`):(0,l.$L)(t,g,(0,l.NE)(p)),authorizer:(0,o.QG)({credentials:r,http:g,now:c.now,isPlain:u}),clock:c,signal:n,log:f,onWait:atMostOnce(h)}}async function getManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),{bytes:a,headers:o}=await send(e,{method:"GET",path:i,headers:b,info:n});verifyDigest(a,r,n),verifyDigest(a,o.get("docker-content-digest"),n);let l=o.get("content-type")?.split(";")[0]?.trim()??"",u=h.Fm.includes(l)?l:(0,s.e1)((0,s.qY)((0,s.Bl)(new TextDecoder().decode(a))).mediaType)||l;return{bytes:a,mediaType:u,digest:(0,h.MK)(a,r)}}async function headManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),s=await send(e,{method:"HEAD",path:i,headers:b,info:n,allowNotFound:!0}).catch(undefinedIfUnsupported);if(void 0===s)return(await getManifest(e,t,r).catch(undefinedIfMissing))?.digest;if(404===s.status)return;let a=s.headers.get("docker-content-digest");if(!(0,h.Bc)(a))return(await getManifest(e,t,r)).digest;if((0,h.Bc)(r)&&sameAlgorithm(a,r)&&a!==r)throw(0,c.JW)(`the registry returned a manifest with a different digest, ${a}`,n);return a}async function putManifest(e,{repository:t,reference:r,bytes:n,mediaType:i}){let s=requestInfo(e,"push",t,r);verifyDigest(n,r,s);let a=manifestPath(t,r),o=await send(e,{method:"PUT",path:a,headers:{"content-type":i},body:n,info:s});return verifyDigest(n,o.headers.get("docker-content-digest"),s),(0,h.MK)(n,r)}async function deleteManifest(e,t,r){let n=requestInfo(e,"delete",t,r),i=manifestPath(t,r);await repeat(e,n,t=>sendOnce(e,{method:"DELETE",path:i,info:n,allowNotFound:t>1}))}async function getBlob(e,t,r){let n=requestInfo(e,"read",t,r),{bytes:i}=await send(e,{method:"GET",path:blobPath(t,r),info:n});return verifyDigest(i,r,n),i}let b={accept:h.Fm.join(", ")};function manifestPath(e,t){return`${e}/manifests/${t}`}function undefinedIfUnsupported(e){if(!(e instanceof c.gl)||405!==e.status&&501!==e.status)throw e}function undefinedIfMissing(e){if(!(0,n.c4)(e))throw e}function verifyDigest(e,t,r){if(!(0,h.Bc)(t))return;let n=(0,h.MK)(e,t);if(n!==t)throw(0,c.JW)(`the content has the digest ${n} instead of ${t}`,r)}function sameAlgorithm(e,t){return e.split(":")[0]===t.split(":")[0]}},3179:(e,t,r)=>{r.d(t,{Wr:()=>loadJobDockerConfig,Y4:()=>dockerConfigKey,_2:()=>storedCredentials,dO:()=>dockerConfigFile,kG:()=>dockerConfigDir,kn:()=>credentialHelper,lp:()=>createDockerConfig});var n=r(3024),i=r(6760),s=r(7268),a=r(2243),o=r(8453);function dockerConfigDir({DOCKER_CONFIG:e=""}=process.env){return""===e?(0,i.join)((0,a.lw)(),".docker"):e}function dockerConfigFile(e=process.env){return(0,i.join)(dockerConfigDir(e),"config.json")}function loadDockerConfig(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,o.u4)(t))return t;throw Error("not a JSON object")}catch(r){return"ENOENT"!==(0,o.qY)(r).code&&t(`Cannot read the Docker configuration ${e}: ${(0,s.gJ)(r)}. Its logins are not used.`),{}}}function loadJobDockerConfig(e,t){return withAuths(loadDockerConfig(dockerConfigFile(e),t),(0,o.Bl)(e.DOCKER_AUTH_CONFIG??""))}function dockerConfigKey(e){return/^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(addressHost(e))?"https://index.docker.io/v1/":addressHost(e)}function createDockerConfig(e,t){let r=(0,o.qY)(e),n=new Map([...t.filter(({scope:e})=>void 0===e)].reverse().map(e=>[dockerConfigKey(e.registry),e])),i=[...n].map(([e,t])=>[e,{auth:encodeAuth(t)}]),s=[...n.keys()].filter(e=>""!==credentialHelper(e,r)).map(e=>[e,""]),a={...(0,o.Fh)(r.credHelpers),...Object.fromEntries(s)},l=Object.entries((0,o.qY)(r.proxies)).filter(([,e])=>(0,o.u4)(e)),u=(0,o.e1)(r.credsStore),c=r.cliPluginsExtraDirs;return{auths:Object.fromEntries([...validAuths(r),...i]),...(0,o.A5)("credHelpers",a),...""!==u&&{credsStore:u},...(0,o.A5)("proxies",Object.fromEntries(l.map(([e,t])=>[e,(0,o.Fh)(t)]))),...(0,o.A5)("HttpHeaders",(0,o.Fh)(r.HttpHeaders)),...Array.isArray(c)&&{cliPluginsExtraDirs:c.filter(e=>"string"==typeof e)}}}function withAuths(e,t){let r=(0,o.qY)((0,o.qY)(t).auths),n=Object.keys(r),i=1===Object.keys((0,o.qY)(t)).length&&Object.values(r).every(e=>1===Object.keys((0,o.qY)(e)).length&&void 0!==parseAuth((0,o.e1)((0,o.qY)(e).auth)));if(0===n.length||!i)return e;let s=n.map(e=>[dockerConfigKey(e),r[e]]),a=n.map(e=>[dockerConfigKey(e),""]);return{...e,auths:{...(0,o.qY)(e.auths),...Object.fromEntries(s)},credHelpers:{...(0,o.qY)(e.credHelpers),...Object.fromEntries(a)}}}function credentialHelper(e,t){let r=(0,o.qY)(t.credHelpers),n=Object.hasOwn(r,e)?r[e]:void 0;return"string"==typeof n?n:(0,o.e1)(t.credsStore)}function storedCredentials(e,t){let r=(0,o.qY)(t.auths),n=Object.hasOwn(r,e)?e:Object.keys(r).find(t=>dockerConfigKey(t)===e),i=void 0===n?{}:(0,o.qY)(r[n]),s=parseAuth((0,o.e1)(i.auth)),a=s?.username??(0,o.e1)(i.username),l=s?.password??(0,o.e1)(i.password),u=(0,o.e1)(i.identitytoken);return""!==u?{username:a,password:l,identityToken:u}:""===a||""===l?void 0:{username:a,password:l}}function encodeAuth({username:e,password:t}){return Buffer.from(`${e}:${t}`).toString("base64")}function parseAuth(e){if(""===e||!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(e))return;let t=Buffer.from(e,"base64").toString("utf8"),r=t.indexOf(":");return r<1?void 0:{username:t.slice(0,r),password:t.slice(r+1).replace(/^\0+|\0+$/g,"")}}function validAuths(e){return Object.entries((0,o.qY)(e.auths)).flatMap(([e,t])=>{if(!(0,o.u4)(t))return[];let{auth:r="",...n}=(0,o.Fh)(t);return""===r||parseAuth(r)?[[e,""===r?n:{auth:r,...n}]]:[]})}function addressHost(e){return e.replace(/^[a-z][a-z0-9+.-]*:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}},1308:(e,t,r)=>{r.d(t,{Ht:()=>a,Kc:()=>isEcr,d0:()=>ecrRegion,ed:()=>s,jL:()=>isHubOidc});var n=r(3179);let i=RegExp("^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn)$"),s=["public.ecr.aws","ecr-public.aws.com"];function ecrRegion(e){return s.includes(e)?"us-east-1":i.exec(e)?.[1]}function isEcr(e,t){return"true"===t||"auto"===t&&void 0!==ecrRegion(e)}let a="DOCKERHUB_OIDC_CONNECTIONID";function isHubOidc({registry:e,username:t,password:r},i){return((0,n.Y4)(e)===(0,n.Y4)("docker.io")||"dhi.io"===e)&&""!==t&&""===r&&""!==(i[a]??"").trim()}},7994:(e,t,r)=>{r.d(t,{H2:()=>pushLoginHint,d6:()=>findStepLogin,kZ:()=>loginOrigin,yv:()=>originOf});var n=r(8453),i=r(3179);function findStepLogin({registry:e,path:t},r){let n=(0,i.Y4)(e);return r.filter(e=>(0,i.Y4)(e.registry)===n&&appliesTo(e,t)).sort((e,t)=>precision(t)-precision(e))[0]}function loginOrigin(e,t,r){let s=findStepLogin(e,t);if(s)return originOf(s);let[a,o]=[(0,i.Y4)(e.registry),(0,n.qY)(r)];return""!==(0,i.kn)(a,o)||(0,i._2)(a,o)?"job":void 0}function originOf({isPlatformToken:e}){return e?"token":"inputs"}function appliesTo({scope:e=""},t){let[r="",n="push"]=e.split("@");return(""===r||r===t)&&n.split(",").includes("push")}function precision({scope:e}){return void 0===e?0:e.startsWith("@")?1:2}let s={inputs:"The login is that of `username` and `password`, or of `registry-auth`",token:"The login is the job token (`github-token`)",job:"The login is the job’s own Docker login, from an earlier step or from the runner"},a={inputs:"give this account permission to push to the repository, or use another login.",token:"set `permissions: packages: write` for the job, and give this repository the Write role in the settings of the package.",job:"give this account permission to push to the repository, or set `username` and `password`."},o={inputs:"the password is wrong or has expired. Create a new one and update the secret.",token:"the registry does not accept it. Set `username` and `password`.",job:"the password is wrong or has expired. Log in again, or set `username` and `password`."};function pushLoginHint(e,t){return void 0===e?"The job has no login at this registry: set `username` and `password`, or log in in an earlier step. On GHCR, keep the default of `github-token` and set `permissions: packages: write`.":`${s[e]}: ${(t?o:a)[e]}`}},3269:(e,t,r)=>{r.d(t,{JW:()=>protocolError,U3:()=>responseError,gl:()=>RegistryError});var n=r(4231),i=r(8453),s=r(1737);let RegistryError=class RegistryError extends Error{kind;host;repository;status;code;origin;transient;retryAfter;constructor(e,t){super(e,{cause:t.cause}),this.name="RegistryError",this.kind=t.kind,this.host=t.host,this.repository=t.repository,this.status=t.status,this.code=t.code,this.origin=t.origin,this.transient=t.transient??!1,this.retryAfter=t.retryAfter}};function responseError(e,t,r){let{code:n,text:i}=parseErrorBody(e.bytes),a=errorKind(e,n),o=[String(e.status),n].filter(e=>void 0!==e).join(" "),l=redact(i,t.secrets),u=""===l?o:`${o}: ${l}`;return new RegistryError(`${t.subject}: ${formatKind(a,t)} (${u})`,{kind:a,host:t.host,repository:t.repository,status:e.status,code:n,origin:t.origin,transient:"server"===a||"too-many"===a,retryAfter:(0,s.mu)(e.headers.get("retry-after"),r)})}function protocolError(e,{host:t,repository:r,subject:n}){return new RegistryError(`${n}: ${e}`,{kind:"protocol",host:t,repository:r})}function errorKind({status:e,headers:t},r){let n="DENIED"===r||/error="?insufficient_scope/i.test(t.get("www-authenticate")??"");return 401===e?n?"denied":"unauthorized":403===e?"denied":404===e?"not-found":429===e?"too-many":e>=500&&501!==e&&505!==e?"server":"protocol"}function formatKind(e,{host:t,verb:r,secrets:n}){let i=n.length>0;switch(e){case"unauthorized":return i?`${t} rejected the login`:`${t} requires a login, and none is configured for it`;case"denied":return i?`${t} does not allow this login to ${r}`:`${t} requires a login to ${r}`;case"not-found":return`${t} does not have it, or does not show it ${i?"to this login":"without a login"}`;case"too-many":return`${t} limits the rate of requests`;case"server":return`${t} reported a server error`;case"network":return`${t} could not be reached`;case"protocol":return`${t} rejected the request`}}function parseErrorBody(e){let t=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),r=(0,i.qY)((0,i.DD)(t.errors)[0]),n=(0,i.e1)(r.code),s=(0,i.e1)(r.message)||(0,i.e1)(t.error_description)||(0,i.e1)(t.details)||(0,i.e1)(t.error)||(0,i.e1)(t.message);return{code:/^[A-Z][A-Z_]{1,40}$/.test(n)?n:void 0,text:s===n?"":s}}function redact(e,t){let r=t.filter(e=>""!==e).reduce((e,t)=>e.replaceAll(t,"***"),e);return(0,n.ml)(r.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi,"$1 ***").replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,"***"))}},1604:(e,t,r)=>{r.d(t,{uX:()=>saveRegistryHosts,v:()=>createCertificateEnv});var n=r(3024),i=r(7030),s=r(6760),a=r(2243);async function saveRegistryHosts(e,t){let r=Object.entries(t).map(async([e,t])=>{let r=t.insecure&&!t.http&&""===t.ca?await fetchCertificate(e):"";return[e,{...t,...""!==r&&{certificate:r}}]}),n=Object.fromEntries(await Promise.all(r));return Object.keys(n).length>0&&(0,a.pb)(e,JSON.stringify(n)),n}async function fetchCertificate(e){let{hostname:t,port:n}=new URL(`https://${e}`),s=0!==(0,i.isIP)(t)||t.startsWith("[")?{}:{servername:t},a={host:t.replace(/^\[|\]$/g,""),port:Number(n||"443")},{connect:o}=await Promise.resolve().then(r.t.bind(r,1692,23));return await new Promise(e=>{let t=o({...a,...s,rejectUnauthorized:!1,timeout:5e3}),end=r=>{t.destroy(),e(r)};t.once("secureConnect",()=>end(t.getPeerX509Certificate()?.toString()??"")),t.once("timeout",()=>end("")).once("error",()=>end(""))})}function createCertificateEnv(e,t){let r=Object.values(t).flatMap(({ca:e,certificate:t=""})=>[e,t]).filter(e=>""!==e);return 0===r.length?{}:((0,n.mkdirSync)(e,{mode:448}),r.forEach((t,r)=>(0,a.pb)((0,s.join)(e,`${r}.pem`),t)),{SSL_CERT_DIR:`${process.env.SSL_CERT_DIR??"/etc/ssl/certs"}:${e}`})}},6839:(e,t,r)=>{r.d(t,{M_:()=>c,SE:()=>f,o_:()=>h,qP:()=>d,uT:()=>createHttpClient,x6:()=>networkError});var n=r(1931),i=r(4231),s=r(4885),a=r(8453),o=r(9826),l=r(3269),u=r(5558);let c={waits:[300,600,1200,2400,4800],jitter:.5,deadline:18e4,longestRetryAfter:6e4},d={waits:c.waits,jitter:.5,longestRetryAfter:6e4},f=65536,h={"accept-encoding":"identity","user-agent":"multiarch-build"};function createHttpClient(e,t){return async(r,n)=>{t?.throwIfAborted();try{return await (0,o.NE)(6e4,t,()=>Error("no complete response within a minute"),t=>sendRequest(e,r,n,t))}catch(e){throw t?.throwIfAborted(),e instanceof l.gl?e:networkError(e,r.url,n)}}}async function sendRequest(e,{method:t,url:r,headers:n,body:i,redirect:s,limit:a},o,c){let d={method:t,headers:{...h,...n},signal:c,...void 0!==i&&{body:i}},{response:p,url:m}=await (0,u.e6)(e,r,d,s),{status:g}=p,w=g>=200&&g<300,v=await (0,u.io)(p,w?a:f);if(v.length>a&&w)throw(0,l.JW)(`the response is longer than ${a/1024/1024} MiB`,o);return{status:g,headers:p.headers,bytes:v,url:m}}let p=/^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;function networkError(e,t,{host:r,repository:i,subject:a}){let o=(0,n.Ze)(e),u=new URL(t).host,c=void 0===o||o.startsWith("ERR_INVALID")?rootMessage(e):o,d=`${a}: the registry refers to ${c}; if it may, list that host in \`registries\``,f=`${a}: the certificate of ${u} is not trusted (${o??""}); set \`ca\` for it in \`registries\`, or name a file with its authority in NODE_EXTRA_CA_CERTS`,h=`${a}: no answer from ${u} (${c})`,m=o===s.fB?d:(0,n.fb)(o)?f:h,g=void 0===o?!/redirect/i.test(c):!p.test(o);return new l.gl(m,{kind:"network",host:r,repository:i,code:o,transient:g,cause:e})}function rootMessage(e,t=0){let{message:r,cause:n}=(0,a.qY)(e);return void 0===n||t>4?(0,i.ml)((0,a.e1)(r)||String(e)):rootMessage(n,t+1)}},506:(e,t,r)=>{r.d(t,{$U:()=>isIndexType,BA:()=>parseDescriptor,Bc:()=>isDigest,F7:()=>a,Fm:()=>u,H3:()=>isAttestation,HH:()=>normalizeDescriptor,KP:()=>s,MK:()=>computeDigest,Q3:()=>isManifestType,kh:()=>l,zJ:()=>o});var n=r(7598),i=r(8453);let s="application/vnd.oci.image.index.v1+json",a="application/vnd.oci.image.manifest.v1+json",o="application/vnd.docker.distribution.manifest.list.v2+json",l="application/vnd.docker.distribution.manifest.v2+json",u=[s,a,o,l];function computeDigest(e,t="sha256:"){let r=t.startsWith("sha512:")?"sha512":"sha256";return`${r}:${(0,n.createHash)(r).update(e).digest("hex")}`}function isDigest(e){return"string"==typeof e&&/^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(e)}function isIndexType(e){return e===s||e===o}function isManifestType(e){return e===a||e===l}function parseDescriptor(e){if(!(0,i.u4)(e))return;let{mediaType:t,digest:r,size:n,annotations:s,platform:a,artifactType:o}=e;if(isText(t)&&isDigest(r)&&isSize(n)&&isOptional(s,isTextRecord)&&isOptional(a,i.u4)&&isOptional(o,isText))return normalizeDescriptor({mediaType:t,digest:r,size:n,...s&&{annotations:s},...a&&{platform:a},...void 0!==o&&{artifactType:o}})}function normalizeDescriptor(e){let{mediaType:t,digest:r,size:n,annotations:i,platform:s,artifactType:a}=e;return{mediaType:t,digest:r,size:n,...i&&{annotations:i},...s&&{platform:s},...void 0!==a&&{artifactType:a}}}function isAttestation({annotations:e}){return e?.["vnd.docker.reference.type"]==="attestation-manifest"}function isSize(e){return"number"==typeof e&&Number.isSafeInteger(e)&&e>=0}function isTextRecord(e){return(0,i.u4)(e)&&Object.values(e).every(isText)}function isText(e){return"string"==typeof e}function isOptional(e,t){return void 0===e||t(e)}},5558:(e,t,r)=>{r.d(t,{UD:()=>rawOf,e6:()=>follow,io:()=>readBytes});var n=r(1931);async function follow(e,t,r,n="follow"){let i=t,s=r;for(let t=0;;t++){let r=await e(i,s),a=isRedirect(r.status)?r.headers.get("location"):null;if(null===a||"manual"===n||isStream(s.body))return{response:r,url:i};if("error"===n)throw Error("unexpected redirect");if(20===t)throw Error("too many redirects");await readBytes(r,65536);let o=new URL(a,i);s=redirected(s,r.status,o.origin===new URL(i).origin),i=o.href}}function isRedirect(e){return[301,302,303,307,308].includes(e)}function isStream(e){return"object"==typeof e&&!(e instanceof Uint8Array)}function redirected({body:e,...t},r,n){let i=303===r?"HEAD"!==t.method:"POST"===t.method&&r<303,{authorization:s="",...a}=t.headers,o=n&&""!==s?t.headers:a;return i?{...t,method:"GET",headers:o}:{...t,headers:o,...void 0!==e&&{body:e}}}async function readBytes({body:e},t){let r=[],n=0;for await(let i of e)if(r.push(i),(n+=i.length)>t)break;return Buffer.concat(r)}function rawOf(e){return async(t,{body:r,method:i,headers:s,signal:a})=>{let o=void 0!==r&&{body:r,...isStream(r)&&{duplex:"half"}},l=await e(t,{method:i,headers:s,signal:a,...o,redirect:"manual"}),{status:u,headers:c}=l;return{status:u,headers:c,body:(0,n.zO)(l,1/0)}}}},9310:(e,t,r)=>{r.d(t,{SU:()=>parseRepository,Sh:()=>formatRepository,WZ:()=>lowerCaseRepository,XN:()=>parseTagReference,dz:()=>isTag,jU:()=>formatTagReference,o_:()=>parseImageReference,ve:()=>isSameRepository});var n=r(506);let i="[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?",s=RegExp(`^(?:${i}(?:\\.${i})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`),a=/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/,o=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,l=new Set(["docker.io","index.docker.io","registry-1.docker.io","registry.hub.docker.com"]);function isTag(e){return o.test(e)}function parseRepository(e,t=()=>void 0){let r=e.trim(),n=formProblem(r)??nameProblem(r);if(void 0!==n)return void t(n);let{registry:i,path:s}=splitRegistry(r);return l.has(i)?{registry:"docker.io",path:s.includes("/")?s:`library/${s}`}:{registry:i,path:s}}function parseTagReference(e,t=()=>void 0){let r=e.trim(),{name:n,tag:i}=splitTag(r),s=tagProblem(r);if(void 0!==s||void 0===i)return void t(s??"");let a=parseRepository(n,t);return a&&{...a,tag:i}}function parseImageReference(e,t=()=>void 0){let[,r="",i]=/^([^@]*)(?:@(.*))?$/s.exec(e.trim())??[],{name:s,tag:a}=splitTag(r);if(void 0===i||(0,n.Bc)(i))if(void 0===a||isTag(a)){let e=parseRepository(s,t);return e&&{...e,...void 0!==a&&{tag:a},...void 0!==i&&{digest:i}}}else t(`does not end in a valid tag: ${u}`);else t("does not end in a valid digest: write `@sha256:` and 64 hex digits")}function tagProblem(e){let{name:t,tag:r}=splitTag(e);return e.includes("@")?"has a digest, and only a tag can be updated: write `ghcr.io/acme/app:1.2`":void 0===r?`has no tag: write \`${t}:1.2\`, or the tag alone`:isTag(r)?t!==t.toLowerCase()?`has capital letters in its repository, which registries refuse: write \`${t.toLowerCase()}:${r}\``:void 0:`does not end in a valid tag: ${u}`}let u="letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`";function lowerCaseRepository(e,{repository:t}){let[r=""]=t.split("/");return""===r?e:`/${e}`.replaceAll(`/${t}`,`/${t.toLowerCase()}`).replaceAll(`/${r}/`,`/${r.toLowerCase()}/`).slice(1)}function isSameRepository(e,t){return e.registry===t.registry&&e.path===t.path}function formatRepository({registry:e,path:t}){return`${e}/${t}`}function formatTagReference(e){return`${formatRepository(e)}:${e.tag}`}function formProblem(e){let t=/^[a-z][a-z0-9+.-]*:\/\//i.exec(e);if(t)return`begins with \`${t[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``;if(e.includes("@"))return`has a digest: write the repository alone, \`${e.slice(0,e.indexOf("@"))||"ghcr.io/acme/app"}\``;if(isHost(e))return`is a registry without a repository: write \`${e}/acme/app\``;let{name:r,tag:n}=splitTag(e);if(void 0===n)return;if(""===r)return c;let i=isTag(n)?` and \`${n}\` in \`tags\``:", and tags in `tags`";return`has a tag: write \`${r}\` here${i}`}let c="is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`";function nameProblem(e){if(e!==e.toLowerCase())return`has capital letters, which registries refuse: write \`${e.toLowerCase()}\``;let{registry:t,path:r}=splitRegistry(e);return!(s.test(t)&&isPortValid(t)&&a.test(r))||e.length>255?c:"ghcr.io"!==t||r.includes("/")?void 0:`has no owner: write \`ghcr.io/acme/${r}\``}function splitRegistry(e){let t=e.indexOf("/"),r=t<0?"":e.slice(0,t);return/[.:]/.test(r)||"localhost"===r?{registry:r,path:e.slice(t+1)}:{registry:"docker.io",path:e}}function splitTag(e){let t=e.lastIndexOf(":");return t<0||t<e.lastIndexOf("/")||e.endsWith("]")?{name:e}:{name:e.slice(0,t),tag:e.slice(t+1)}}function isHost(e){if(e.includes("/")||!s.test(e))return!1;let[t="",r]=e.startsWith("[")?[e]:e.split(":");return t.startsWith("[")||"localhost"===t||/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(t)&&(void 0===r||/^\d{2,5}$/.test(r))}function isPortValid(e){let t=/:(\d+)$/.exec(e)?.[1];return void 0===t||Number(t)>0&&65536>Number(t)}},2821:(e,t,r)=>{r.d(t,{p:()=>formatPrevious,q:()=>compareRuns});var n=r(8561),i=r(432),s=r(3786);let a={heads:e=>`on \`${e}\``,tags:e=>`of \`${e}\``,pull:e=>`of #${e.split("/")[0]??""}`};function compareRuns(e,t){let{variants:r,previous:n,took:i}=e,a=r.flatMap(({platforms:e})=>e).map(({target:e})=>(0,s.Op)(e));if(a.length!==n?.targets.size||!a.every(e=>n.targets.has(e)))return"";let o=formatRun(n),l=[...n.targets.values()].map(e=>e.steps),sum=e=>l.reduce((t,r)=>t+r[e],0),u=0===sum("total")?"":` (${sum("cached")} of ${sum("total")} steps from cache)`;return`${formatDifference(i-1e3*n.seconds)} ${t?o.markdown:o.text}${u}`}function formatRun({runId:e,ref:t,url:r}){if((0,n.N)())return{text:"the previous build",markdown:"the previous build"};let i=`run ${e}`,[,s="",o=""]=/^refs\/(heads|tags|pull)\/(.+)$/.exec(t)??[],l=a[s]?.(o)??"",u=void 0===r?i:`[${i}](${r})`;return{text:`${i} ${l.replaceAll("`","")}`.trim(),markdown:`${u} ${l}`.trim()}}function formatDifference(e){return 1e3>Math.abs(e)?"as fast as":`${(0,i.a3)(Math.abs(e))} ${e<0?"faster":"slower"} than`}function formatPrevious({entry:{previous:e}}){if(!e)return"–";let{seconds:t,steps:r}=e;return`${(0,i.a3)(1e3*t)}, ${r.cached} of ${r.total} cached`}},8326:(e,t,r)=>{r.d(t,{Ax:()=>nodeWarnings,O7:()=>formatNode,i8:()=>renderLogLines,wf:()=>formatBusyNodes});var n=r(432),i=r(9310),s=r(2229),a=r(2821),o=r(4931);function renderLogLines(e){let{variants:t,took:r}=e,s=(0,a.q)(e,!1);return[...t.flatMap(({variant:e,published:t,platforms:r})=>[...r.map(t=>`  ${formatTarget(t,e.name)}`),...(t?.images??[]).map(e=>`  ${e}`),...[...t?.tags??[],...(t?.mirrors??[]).flatMap(e=>e.tags)].map(e=>`  → ${(0,i.jU)(e)}`)]),`Took ${(0,n.a3)(r)}${""===s?"":`, ${s}`}.`]}function formatTarget({platform:e,took:t,entry:r},i){let{node:s,steps:a,size:o,seconds:l}=r,u=`${a.cached} of ${a.total} steps from cache`,c=null===l.test?[]:[`test passed in ${(0,n.a3)(1e3*l.test)}`],d=[s,(0,n.a3)(t),u,...c,...null===o?[]:[(0,n.z3)(o)]];return`${[e,i].join(" ").trim()}: ${d.join(", ")}`}function formatNode({spec:e,node:t,failure:r}){if(!t)return`${e.name}: unavailable: ${r?.message??""}`;let{driver:n,platforms:i,engine:a,took:o}=t,l=a?[`Docker ${a.version}`,`${a.os}/${a.arch}`,`${a.cpus} CPUs`]:[n.description],u=n.onDemand?[]:[`ready in ${Math.round(o)} ms`],c=i.map(e=>(0,s.e)(t,e)?`${e} (emulated)`:e);return`${e.name}: ${[...l,...machineState(t),...u].join(", ")}, builds ${c.join(", ")}`}function machineState(e){let{load:t,free:r}=e.machine??{},i=clockSkew(e);return[...void 0===t?[]:[`load ${t.toFixed(1)}`],...void 0===r?[]:[`${(0,n.z3)(r)} free`],...void 0===i?[]:[2e3>Math.abs(i)?"clock ok":`clock ${formatSkew(i)}`]]}function clockSkew({engine:e,machine:t}){return e?.ahead??t?.ahead}function formatSkew(e){return`${e>0?"+":"-"}${Math.round(Math.abs(e)/1e3)} s`}function formatBusyNodes(e){return[...e].flatMap(([{spec:e},t])=>{let r=1===t?"another run":`${t} other runs`;return t>0?[`${e.name} is busy with ${r}: scheduling fewer targets there.`]:[]})}function nodeWarnings(e,t){let r=[...e.flatMap(warnOfClock),...e.flatMap(warnOfDisk)];return[...(0,o.v)("emulation",e.flatMap(e=>warnOfEmulation(e,e.platforms.filter(r=>!t||t.some(t=>t.node===e&&t.platform===r))))),...(0,o.v)("machine",r),...(0,o.v)("certificates",e.flatMap(warnOfCertificates))]}function warnOfEmulation(e,t){let{spec:r,engine:n}=e,i=t.filter(t=>(0,s.e)(e,t));if(0===i.length)return[];let a=`builds ${i.join(", ")}`;if(n?.arch==="arm64"&&i.every(e=>e.startsWith("linux/arm/")))return[`${r.name} ${a} natively if its processor runs 32-bit code, and under emulation otherwise.`];let o=n?`a ${n.os}/${n.arch} machine`:"on machines of another architecture, as its `nodeselector` says";return[`${r.name} is ${o}: it ${a} under emulation, as configured. This is slow.`]}function warnOfClock(e){let t=clockSkew(e)??0;if(6e4>Math.abs(t))return[];let r=`${Math.round(Math.abs(t)/1e3)} s ${t>0?"ahead":"behind"}`;return[`The clock of ${e.spec.name} is ${r}: registries may reject its requests. On that machine, run \`timedatectl set-ntp true\`.`]}function warnOfCertificates({spec:e,certificates:t}){let{client:r=1/0,buildkitd:n=1/0}=t??{},ends=e=>{let t=Math.floor(e/864e5);return`expires in ${t} ${1===t?"day":"days"}: issue a new one and`};return[...n<2592e6?[`The certificate of ${e.name} ${ends(n)} restart its buildkitd with it.`]:[],...r<2592e6?[`The client certificate for ${e.name} ${ends(r)} replace \`cert\` and \`key\` in its \`driver-opts\`.`]:[]]}function warnOfDisk({spec:e,machine:t}){let r=t?.free??1/0;return r>=1e9?[]:[`${e.name} has only ${(0,n.z3)(r)} of disk left: run \`docker system df\` there to see what uses it.`]}},6913:(e,t,r)=>{r.d(t,{P:()=>measureTargets});var n=r(7800),i=r(2229),s=r(3786);function measureTargets(e){return e.targets.map(t=>measureTarget(t,e))}let a={whole:void 0,phases:{},steps:{total:0,cached:0},stepTimes:[],bytes:{context:void 0,pulled:void 0,pushed:void 0},cachesFound:void 0};function measureTarget(e,t){let{id:r}=e,n=findGroup(t.groups,e),i=n?.group.targets.find(e=>e.id===r)??e,s=n?.progress.get(r)??a,{whole:o,phases:l,stepTimes:u,cachesFound:c}=s,d=n?.built.find(e=>e.target.id===r),f={...describeProgress(s,t,d?.test),attempts:n?.attempts??0};return{target:i,platform:i.platform,result:targetResult(i,n),entry:{...describeTarget(i,t),...f},machine:describeMachine(i.node),took:o?o.end-o.start:0,whole:o,phases:l,stepTimes:u,cachesFound:c,metadata:d?.metadata??{}}}function describeMachine({engine:e}){return e?`${e.arch}, ${e.cpus} CPUs, Docker ${e.version}`:""}function findGroup(e,{id:t}){return e.findLast(({group:e})=>e.targets.some(e=>e.id===t))}function targetResult({id:e},t){if(!t)return"skip";if(t.built.some(({target:t})=>t.id===e))return"success";let{failure:r,failing:n}=t;if(!r)return"skip";let i=void 0===n||n.id===e;return"cancelled"!==r.code&&i?"build"===r.code?"failure":"error":"cancellation"}function describeTarget({platform:e,variant:t,node:r,fallback:n},{published:s,previous:a}){let o=s.find(e=>e.variant===t),l=o?.platforms.find(t=>t.platform===e);return{platform:e,digest:l?.digest??"",size:l?.size??null,node:r.spec.name,emulated:(0,i.e)(r,e),fallback:n??null,previous:findPrevious({platform:e,variant:t},a)}}function findPrevious(e,t){let r=t?.targets.get((0,s.Op)(e));return t&&r?{runId:t.runId,...r}:null}function describeProgress(e,t,r){let{steps:i,bytes:s,phases:a}=e,o=Object.fromEntries(n.rw.map(e=>[e,toSeconds(a[e])]));return{seconds:{queue:toSeconds(queueOf(e,t)),...o,test:toSeconds(r?.time),total:toSeconds(e.whole)},steps:i,bytes:{context:s.context??null,pulled:s.pulled??null,pushed:s.pushed??null},...r&&{test:{output:r.output}}}}function queueOf({whole:e,phases:{boot:t}},{phases:r}){let n=r.find(({phase:e})=>"build"===e);if(!n||!e)return;let i=e.start-n.start-(t?t.end-t.start:0);return{start:n.start,end:n.start+Math.max(0,i)}}function toSeconds(e){return e?Math.round(e.end-e.start)/1e3:null}},4931:(e,t,r)=>{r.d(t,{I:()=>renderNotes,v:()=>notesOn});var n=r(432);let i={inputs:"inputs",forks:"builds-of-forks",emulation:"emulation",machine:"clock-and-disk",certificates:"certificates",fallback:"unavailable-nodes",cache:"cache-exports",mirror:"mirrors"};function notesOn(e,t){return t.map(t=>({topic:e,text:t}))}function renderNotes(e){return 0===e.length?[]:[e.map(({topic:e,text:t})=>`${(0,n.My)(t)} [${e}](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md#${i[e]})`).map(e=>e.replace(/^/gm,"> ")).join("\n>\n")]}},3757:(e,t,r)=>{r.d(t,{d:()=>RunRecord});let RunRecord=class RunRecord{began;phases=[];outcomes=[];targets=[];groups=[];published=[];uploaded;lost=[];previous;traceparent;isDry=!1;constructor(e=performance.timeOrigin){this.began=e}async time(e,t){let r=Date.now();try{return await t()}finally{this.phases.push({phase:e,start:r,end:Date.now()})}}}},7330:(e,t,r)=>{r.d(t,{C:()=>createRunReport,O:()=>BuildErrors});var n=r(7268),i=r(2973),s=r(4931),a=r(6913);let BuildErrors=class BuildErrors extends n.tQ{record;constructor(e,t){super(e),this.name="BuildErrors",this.record=t}};function createRunReport(e,t,r){let{plan:n,published:i,builder:s,nodes:o,buildxConfig:l,notes:u,isPart:c=!1}=e,d=(0,a.P)(t).filter(({result:e})=>"success"===e);return{variants:[...new Set(n.targets.map(({variant:e})=>e))].map(e=>{let t=i.find(t=>t.variant===e),r=d.filter(({target:t})=>t.variant===e);return{variant:e,...t&&{published:t},platforms:r}}),took:r,...{builder:s,nodes:o,buildxConfig:l,isPart:c,...t.previous&&{previous:t.previous}},notes:[...u,...i.flatMap(mirrorNotes)]}}function mirrorNotes({mirrors:e=[]}){return(0,s.v)("mirror",e.filter(({failure:e})=>void 0!==e).map(i.g))}},5525:(e,t,r)=>{r.d(t,{C4:()=>annotatedAttempt,DJ:()=>historyTag,F7:()=>repositoryScope,IG:()=>runBuilderName,Ly:()=>d,M$:()=>annotatedRun,QR:()=>ownershipAnnotations,R2:()=>a,Re:()=>u,VF:()=>runAnnotation,WI:()=>lockVolume,Yo:()=>s,ZF:()=>f,_n:()=>pullRequestOf,aI:()=>h,aS:()=>stateVolume,c$:()=>persistentBuilderName,i3:()=>l,p$:()=>parseResourceName,pQ:()=>p,rS:()=>reservationVolume,rg:()=>o,wY:()=>c,xz:()=>i,yb:()=>usageVolume});var n=r(7598);let i="io.github.multiarch-build.run",s="io.github.multiarch-build.pull-request",a="io.github.multiarch-build.part.",o="application/vnd.multiarch-build.history.v1+json",l="io.github.multiarch-build.history";function historyTag(e){return`${e}-stats`}let u="multiarch-build.moved-aside",c="io.github.multiarch-build.holder",d="app.kubernetes.io/managed-by",f="multiarch-build",h="buildx_buildkit_",p=`${h}mab-`;function runAnnotation({runId:e,runAttempt:t},r){return`${e}-${t}-${r}`}function repositoryScope({serverUrl:e,repository:t}){return(0,n.createHash)("sha256").update(`${e.toLowerCase()}/${t.toLowerCase()}`).digest("hex").slice(0,8)}function pullRequestId(e,t){return`${repositoryScope(e)}-${t}`}function pullRequestOf(e){return e.name.startsWith("pull_request")&&void 0!==e.number?pullRequestId(e,e.number):void 0}function ownershipAnnotations(e,t){return{[i]:e,...void 0!==t&&{[s]:t}}}function runBuilderName(e,t){return`${e.toLowerCase()}-${repositoryScope(t)}-${t.runId}-${t.runAttempt}`}function persistentBuilderName(e,t,r){return`mab-keep-${e}-${t}-${(0,n.createHash)("sha256").update(JSON.stringify(r)).digest("hex").slice(0,8)}`}function stateVolume(e){return`${e}_state`}function usageVolume(e,t){return`${usageVolumePrefix(e)}${new Date(t).toISOString().slice(0,10).replaceAll("-","")}`}function usageVolumePrefix(e){return`${h}${e}_used_`}function lockVolume(e){return`${h}${e}_boot`}function reservationVolume(e){return`${h}${e}_seat`}function parseResourceName(e){let t=e.replace(/^\//,"");return parseRunResource(t)??parsePersistentResource(t)}function parseRunResource(e){let[,t,r,n,i,s]=/^buildx_buildkit_(mab-[0-9a-f]{10}-([0-9a-f]{8})-(\d{1,20})-(\d{1,6})-\d{1,4})(_state|_seat)?$/.exec(e)??[];if(void 0!==t&&void 0!==r&&void 0!==n)return{kind:"run",name:t,scope:r,runId:n,runAttempt:Number(i),isReservation:"_seat"===s}}function parsePersistentResource(e){let[,t,r=""]=/^buildx_buildkit_(mab-keep-[0-9a-f]{8}-[a-z]+-[0-9a-f]{8})(_state|_boot|_used_\d{8})?$/.exec(e)??[];if(void 0===t)return;let[,n="",i="",s=""]=/^_used_(\d{4})(\d\d)(\d\d)$/.exec(r)??[];return""!==n?{kind:"persistent",name:t,part:"usage",on:Date.parse(`${n}-${i}-${s}T00:00:00Z`)}:{kind:"persistent",name:t,part:"_state"===r?"state":"_boot"===r?"lock":"container"}}function annotatedRun(e){return/^(\d+)-\d+-/.exec(e??"")?.[1]}function annotatedAttempt(e){return Number(/^\d+-(\d+)-/.exec(e)?.[1]??0)}},1970:(e,t,r)=>{r.d(t,{ij:()=>sessionLogOf,r0:()=>connectionPaths,rJ:()=>RunDir});var n=r(7598),i=r(3024),s=r(8161),a=r(6760),o=r(2243);let l=/^\/[\w.+@/-]*$/,u=/^mab-[0-9a-f]{10}$/;function connectionPaths(e){let t=e.replace(/\.ssh$/,"");return{config:e,log:`${e}.log`,control:`${t}.ctl`,socket:`${t}.sock`,engineSocket:`${t}-e.sock`,sessionSocket:`${t}-r.sock`,sessionLog:`${t}-r.log`}}function sessionLogOf(e){return e.endsWith("-r.sock")?e.replace(/sock$/,"log"):void 0}let RunDir=class RunDir{path;constructor(e){this.path=e}static choose(e,t=[]){let r=[e,(0,s.tmpdir)()].find(e=>{var r;let n;return e&&(r=e).length<=50&&l.test(r)&&(n=r,!t.some(e=>(0,o.gR)(e,n)))&&isWritable(r)})??"/tmp";return new RunDir((0,a.join)(r,`mab-${(0,n.randomBytes)(5).toString("hex")}`))}static isName(e){return u.test(e)}create(){(0,i.mkdirSync)(this.path,{mode:448})}get key(){return(0,a.basename)(this.path)}get parents(){return[...new Set([(0,a.dirname)(this.path),(0,s.tmpdir)(),"/tmp"])]}get owner(){return(0,a.join)(this.path,"owner")}get journal(){return(0,a.join)(this.path,"journal")}get agentSocket(){return(0,a.join)(this.path,"agent.sock")}get knownHosts(){return(0,a.join)(this.path,"known_hosts")}connection(e){return connectionPaths((0,a.join)(this.path,`${e}.ssh`))}builtInSocket(e){return(0,a.join)(this.path,`${e}-k.sock`)}buildkitSocket(e){return(0,a.join)(this.path,`b${e}.sock`)}removeSockets(e){let t=e?/^b\d+\.sock$/:/^$/;(0,i.readdirSync)(this.path).filter(e=>/\.(?:sock|ctl)$/.test(e)&&!t.test(e)).forEach(e=>(0,i.rmSync)((0,a.join)(this.path,e),{force:!0}))}get tlsKeys(){return(0,a.join)(this.path,"tls")}pem(e,t){return(0,a.join)(this.tlsKeys,`${e}-${t}.pem`)}get env(){return{BUILDX_CONFIG:this.buildxConfig,DOCKER_CONFIG:(0,a.dirname)(this.dockerConfig)}}get gitConfig(){return(0,a.join)(this.path,"gitconfig")}get buildxConfig(){return(0,a.join)(this.path,"buildx")}get programs(){return(0,a.join)(this.path,"bin")}get nodeId(){return(0,a.join)(this.buildxConfig,".buildNodeID")}get instances(){return(0,a.join)(this.buildxConfig,"instances")}instance(e){return(0,a.join)(this.instances,e)}removalConfig(e){return(0,a.join)(this.path,`remove-${e}`)}get dockerConfig(){return(0,a.join)(this.path,"docker","config.json")}get jobDockerConfig(){return(0,a.join)(this.path,"job-docker")}get scopedConfigs(){return(0,a.join)(this.buildxConfig,"config")}get registries(){return(0,a.join)(this.path,"registries.json")}get certificates(){return(0,a.join)(this.path,"certs")}get secrets(){return(0,a.join)(this.path,"secrets")}secret(e){return(0,a.join)(this.secrets,String(e))}metadata(e){return(0,a.join)(this.path,`${e}.metadata.json`)}get signing(){return(0,a.join)(this.path,"sign")}get dryRun(){return(0,a.join)(this.path,"dry-run.json")}get tools(){return(0,a.join)(this.path,"tools")}get restored(){return(0,a.join)(this.path,"restored")}get kubectlCache(){return(0,a.join)(this.path,"kubectl")}};function isWritable(e){try{return(0,i.accessSync)(e,i.constants.W_OK|i.constants.X_OK),!0}catch{return!1}}},2507:(e,t,r)=>{r.d(t,{q:()=>endAccess,r:()=>writeJobLogins});var n=r(3024),i=r(6760),s=r(2243),a=r(8453),o=r(2982),l=r(3179);function writeJobLogins({inputs:e,dir:t,dockerConfig:r},o){let u=t.jobDockerConfig;(0,n.mkdirSync)(u,{mode:448}),((0,n.existsSync)(o)?(0,n.readdirSync)(o):[]).filter(e=>"config.json"!==e).forEach(e=>(0,n.symlinkSync)((0,i.join)(o,e),(0,i.join)(u,e)));let c={...(0,a.qY)(r),...(0,l.lp)(r,e.logins)};return(0,s.pb)((0,i.join)(u,"config.json"),JSON.stringify(c)),u}async function endAccess({dir:e},t){for(let t of[(0,i.dirname)(e.dockerConfig),e.scopedConfigs,e.secrets,e.tlsKeys,e.signing])(0,s.M1)(t);await (0,o.P3)(e.path,t?e.agentSocket:""),e.removeSockets(t)}},5193:(e,t,r)=>{r.d(t,{_:()=>buildImage});var n=r(379),i=r(3786);function formatLostCaches({group:e,lostCaches:t}){let{targets:r}=e;return t.map(e=>{let t=r.find(({id:t})=>t===e.target)??(1===r.length?r[0]:void 0);return`Cache export failed for ${t?(0,i.Op)(t):"a target"}: ${explainLostCache(e.error)}`})}function explainLostCache(e){return(0,n.$J)("noCredentials").test(e)?`${s}: ${e}`:e}let s="no credentials for S3 (set `access_key_id` and `secret_access_key` in `cache`, set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in the `env` of the step, or give the node an instance role)";var a=r(6058),o=r(4506),l=r(4002),u=r(3913);async function shareBuilder({dir:e,buildx:t,instances:r,nodes:n,log:i}){let s=new Map,a=new Set,share=async(n,i)=>{let c=r.route(n);if(!c)return;let d=e.buildkitSocket(i),start=()=>(0,l.Qv)(e.owner,d,c);await start()||n.driver.startsDaemon&&0===(await (0,o.m0)(t.command,["inspect","--bootstrap",r.forPlatforms(n,[])],{env:(0,u.ZU)(e),deadline:9e4})).code&&await start()?s.set(n,d):a.add(n)};await Promise.all(n.map(share));let c=[...a].map(({spec:e})=>e.name).join(", ");""!==c&&i.warn(`use: the BuildKit of ${c} does not answer, so later steps build without it.`);let d=n.filter(e=>!a.has(e));return r.replaceForLaterSteps(d,s)}var c=r(1523);function startGarbageCollection(...e){let t,n,collect=()=>t??=r.e(299).then(r.bind(r,3299)).then(t=>t.collectNodeGarbage(...e));return{begin:()=>{n=setTimeout(()=>void collect(),1e3)},end:()=>(clearTimeout(n),collect()),cancel:()=>clearTimeout(n)}}var d=r(7268),f=r(9826);async function logNodeGarbage(e,t){for(let{node:r,removed:n,failed:i}of(await (0,f.wj)(2e3,e,()=>Error("not finished after 2 s")).catch(e=>(t.debug(`Garbage collection on the nodes is left to the next run: ${(0,d.gJ)(e)}`),[]))))n.length>0&&t.info(`Removed leftovers of finished runs on ${r}: ${n.join(", ")}.`),i.forEach(e=>t.info(`Leftovers on ${r} were not removed: ${e}. The next run removes them.`))}var h=r(8392),p=r(9279),m=r(5525),g=r(257);async function planWithReservations({nodes:e,holder:t,journal:r,plan:n}){if(!hasChoice(e))return{plan:n(new Map),runsPerNode:new Map,release:()=>Promise.resolve()};let i=e.flatMap((e,r)=>e.driver.canPersist?[{node:e,volume:(0,m.rS)(`${t}-${r}`)}]:[]),reservationsOf=({groups:e})=>i.filter(({node:t})=>e.some(e=>e.node===t)),s=await countRuns(i,t),a=n(s),o=reservationsOf(a);await reserve(o,r);let l=await countRuns(i,t);if(!i.some(({node:e})=>(l.get(e)??0)>(s.get(e)??0)))return{plan:a,runsPerNode:s,release:()=>release(o,r)};let u=n(l),c=reservationsOf(u),d=c.filter(e=>!o.includes(e)),f=o.filter(e=>!c.includes(e));return await Promise.all([release(f,r),reserve(d,r)]),{plan:u,runsPerNode:l,release:()=>release(c,r)}}function hasChoice(e){return e.filter(({driver:e})=>e.canPersist).some(t=>t.platforms.some(r=>e.some(e=>e!==t&&e.platforms.includes(r))))}async function reserve(e,t){let create=async({node:{socket:e,spec:r},volume:n})=>{t.note({kind:"reservation",node:r.name,socket:e,volume:n}),await new g.A$(e,5e3).createVolume(n).catch(()=>void 0)};await Promise.all(e.map(create))}async function release(e,t){let remove=async({node:{socket:e},volume:r})=>{await new g.A$(e,5e3).removeVolume(r),t.note({kind:"removed",name:r})};await Promise.all(e.map(e=>remove(e).catch(()=>void 0)))}async function countRuns(e,t){let count=async({node:e})=>{let r=await listReservations(e.socket).catch(()=>[]),n=r.find(({run:e})=>e===t);return new Set(r.filter(e=>e.run!==t&&(void 0===n||isBefore(e,n))).map(({run:e})=>e)).size},r=e.map(async e=>[e.node,await count(e)]);return new Map(await Promise.all(r))}function isBefore(e,t){return e.createdAt===t.createdAt?e.run<t.run:e.createdAt<t.createdAt}async function listReservations(e){return(await new g.A$(e,5e3).listVolumes(m.pQ)).flatMap(({name:e,createdAt:t})=>{let r=(0,m.p$)(e);return r?.kind==="run"&&r.isReservation?[{run:r.name.replace(/-\d+$/,""),createdAt:t}]:[]})}var w=r(8970),v=r(1),y=r(154),b=r(8326),k=r(4931),$=r(7330),E=r(3424),x=r(6068),S=r(5872),O=r(6224),_=r(6913);let RunComparison=class RunComparison{#ea;#eo;#el;constructor(e,t){this.#ea=e,this.#eo=t}start({targets:e}){let{inputs:t,event:r,log:n,signal:i}=this.#ea,s=e.find(({cache:e})=>e);s?.cache&&(this.#el=new S.gu({cache:s.cache.name,event:r,writes:t.push&&"fork"!==r.trust&&!1!==s.writesCache,registries:this.#eo,signal:i,debug:n.debug}),this.#el.read())}async complete(){let{record:e,event:t}=this.#ea,r=this.#el?.previous(),{serverUrl:n,repository:i}=t,s=""!==i&&"forgejo"!==(0,x.li)(t),a=`${n}/${i}/actions/runs/${r?.runId??""}`;e.previous=r&&{...r,...s&&{url:a}},await this.#el?.write(this.#eu())}close(){this.#el?.close()}#eu(){let{record:e,event:t}=this.#ea,r=(0,_.P)(e).filter(({result:e})=>"success"===e).map(({target:e,took:t,entry:{steps:r}})=>[(0,i.Op)(e),{seconds:t/1e3,steps:r}]),n=(Date.now()-e.began)/1e3;return{ref:(0,O.EZ)(t),runId:t.runId,seconds:n,targets:new Map(r)}}};async function buildImage(e,t){let{inputs:r,signal:n,log:i}=e,s=new y.dc({inputs:r,signal:n,registries:t.registries,warn:e=>i.warn(e)}),a=new RunComparison(e,t.registries),o=new E.G(e,t.registries);try{return await buildAndPublish({...e,signal:s.signal},t,{access:s,comparison:a,caches:o})}finally{s.stop(),o.close(),a.close()}}async function buildAndPublish(e,t,r){let{access:n,comparison:s,caches:a}=r,{inputs:o,log:l,signal:u,record:c}=e;a.start();let[d,h,p]=await (0,f.zr)(u,c.time("connect",()=>Promise.all([openNodes(e,t),t.provideBuildx(u),t.prepareSigning()]))),{planned:m,prepared:g}=await (0,f.zr)(u,c.time("plan",()=>planAndPrepare(e,d,h,a))),w=startGarbageCollection(d.nodes,t.runs,{self:builderName(e),dir:e.dir}),y={opened:d,planned:m,prepared:g,garbage:w};if(o.settings.call)return await callDockerfiles(e,t,y);let b=(0,i.Lu)(m.plan.groups.flatMap(({targets:e})=>e));l.info(`Building ${b} with buildx ${h.version}`),n.start(),s.start(m.plan);let $=await buildPlan(e,t,{...y,onBegun:()=>{n.enforce(),w.begin()}}).catch(e=>{throw w.cancel(),e}),E=logNodeGarbage(w.end(),l);$.results.some(({failure:e})=>e)&&await E,throwFailures($.results,e);let x=handOver(e,d,g);x.catch(()=>void 0);let S=reportGroups(e,$.results),O=withoutSkipped(m.plan,$.results);(0,v.YZ)(o.variants,O.targets,d.outcomes);let _=o.push?await c.time("publish",()=>publishTargets(e,t,O,{...g,groups:$.results,sign:p})):[];c.published=_;let[T]=await Promise.all([x,E,$.released,g.settled,s.complete()]),C=[...m.notes,...(0,k.v)("fallback",$.notes),...(0,k.v)("cache",S)];return{...describeRun(e,d),builder:T,plan:O,published:_,notes:C,isPart:o.partial}}function describeRun({dir:e},{nodes:t}){return{nodes:t,buildxConfig:e.buildxConfig}}async function handOver({inputs:e,dir:t,log:r},{pool:n},i){let{builder:s,calls:a}=i;return e.use?await shareBuilder({dir:t,buildx:a.buildx,instances:s,nodes:n.available(),log:r}):(await s.release(),s.info)}async function planAndPrepare(e,t,n,i){let s=await planRun(e,t,i),{prepareBuild:a}=await Promise.all([r.e(202),r.e(608)]).then(r.bind(r,6202));return{planned:s,prepared:await a(e,t,s.plan,n)}}async function openNodes({inputs:e,event:t,log:r,record:n},i){let s=await (0,p.b)(await i.openNodes(),{inputs:e,event:t});return n.outcomes=s.outcomes,s.outcomes.forEach(e=>r.line((0,b.O7)(e))),s}async function planRun(e,{outcomes:t,nodes:r,local:n},i){let{inputs:s,event:a,journal:o,log:l,record:u}=e,c=(0,w.g)(a.trust,s,r),d=[...(0,k.v)("inputs",s.notes),...(0,k.v)("forks",c.notes)];d.forEach(({text:e})=>l.info(e));let{runsPerNode:f,release:h,...p}=await planWithReservations({nodes:r,holder:builderName(e),journal:o,plan:e=>(0,v.iS)(s,t,n,e)}),m=await i.apply(p.plan);u.targets=m.targets,(0,b.wf)(f).forEach(e=>l.info(e));let g=[...(0,k.v)("inputs",s.warnings),...(0,b.Ax)(r,m.targets),...(0,k.v)("fallback",m.notes),...(0,k.v)("forks",c.warnings)];return g.forEach(({text:e})=>l.warn(e)),{plan:m,notes:[...g,...d],release:h}}async function callDockerfiles(e,t,{opened:r,planned:n,prepared:i,garbage:s}){let{inputs:o,log:l,dir:u}=e,{calls:c,builder:d}=i;await Promise.all(i.boots.values()),await t.callTargets({...c,call:o.settings.call??"check",log:l,targets:n.plan.targets,builder:({node:e,platform:t})=>d.forPlatforms(e,[t])}).finally(()=>(0,a.cu)(u));let f=logNodeGarbage(s.end(),l),[h]=await Promise.all([handOver(e,r,i),f,n.release(),i.settled]),p={...n.plan,targets:[],groups:[]};return{...describeRun(e,r),builder:h,plan:p,published:[],notes:n.notes}}async function buildPlan(e,t,r){let{inputs:n,journal:i,log:s,dir:o,signal:l,record:u}=e,{opened:c,planned:d,prepared:f,onBegun:h}=r,p={...f.calls,groups:d.plan.groups,pool:c.pool,instances:f.builder,journal:i,failFast:n.failFast,boots:f.boots,fallback:n.fallback,emit:s.lines,log:s,onPush:f.onPush,onBegun:h},{results:m,notes:g}=await u.time("build",()=>t.buildGroups(p)),w=c.pool.available();Object.assign(u,{groups:m,lost:c.nodes.filter(e=>!w.includes(e))});let v=d.release();return(0,a.cu)(o),l.throwIfAborted(),{results:m,notes:g,released:v}}function throwFailures(e,{signal:t,record:r}){t.throwIfAborted();let n=e.flatMap(({failure:e})=>e??[]),i=n.filter(({code:e})=>"cancelled"!==e);if(n.length>0)throw new $.O(i.length>0?i:n,r)}function reportGroups({inputs:e,log:t},r){let n=r.flatMap(formatLostCaches);return n.forEach(e=>t.warn(e)),e.checkAnnotations&&(0,c.jP)(r.flatMap(({warnings:e})=>e)).forEach(e=>t.annotate(e)),n}function withoutSkipped(e,t){let r=t.flatMap(e=>e.built.map(({target:e})=>e)),n=(0,i.x5)(e.targets,r);return{...e,targets:n,groups:(0,i.n5)(n)}}async function publishTargets(e,{registries:t},{targets:n},{calls:i,groups:s,sign:a}){let{inputs:o,event:l,dir:u,journal:c,log:d,signal:f}=e,p={variants:o.variants,built:s.flatMap(e=>e.built),settings:o.settings,journal:c,signal:f,registries:t};if(o.partial){let{publishParts:e}=await Promise.all([r.e(456),r.e(225)]).then(r.bind(r,7225));return await e({...p,event:l,key:u.key})}let{publish:m}=await r.e(456).then(r.bind(r,3456));return await m({...i,...p,targets:n,sign:a,log:d,isEphemeral:e=>(0,h.aw)(e,l,o.tagsGiven)})}function builderName({dir:e,event:t}){return(0,m.IG)(e.key,t)}},3424:(e,t,r)=>{r.d(t,{G:()=>CacheChoice});var n=r(3786),i=r(1),s=r(7030),a=r(4312),o=r(7268),l=r(4885),u=r(9826);function byPreference({from:e,ofProposals:t},r){let[n,i,...s]=e;return r||void 0===n||n!==t||void 0===i?e:[i,n,...s]}function chooseCache(e,t,r){let n=byPreference(e,r).filter(e=>"empty"!==t(e)),[i]=n;return void 0===i?{...e,from:[]}:{...e,from:"filled"===t(i)?[i]:e.from.filter(e=>n.includes(e))}}var c=r(539),d=r(5872),f=r(6224);let CacheLookup=class CacheLookup{#j;#M=new AbortController;#I;#ec=new Map;#ed=new Map;#ef=new Map;#eh=[];#ep=!1;#em;#eg=0;constructor(e){this.#j=e;let{fetch:t,rawFor:r,isPlain:n,credentials:i}=e.registries,s={fetch:t,credentials:i,log:e.debug,...r&&{rawFor:r},...n&&{isPlain:n}};this.#I=(0,c.K)(s,this.#M.signal,{willPush:!1}),e.signal.addEventListener("abort",()=>this.#M.abort(),{once:!0}),e.signal.aborted&&this.#M.abort()}start(e){for(let t of e.filter(isInRegistry)){if(this.#ef.has(t.name))continue;0===this.#ef.size&&(this.#eg=Date.now()+(this.#j.longestWait??2e3)),this.#em??=this.#ew(t);let e=this.#ef.size%8,r=(this.#eh[e]??Promise.resolve()).then(()=>this.#ev(t));this.#eh[e]=r,this.#ef.set(t.name,r)}}async choose(e){let t=e.flatMap(({cache:e})=>e??[]);this.start(t);let r=Promise.all(t.map(({name:e})=>this.#ef.get(e)??Promise.resolve()));return await (0,u.wj)(Math.max(0,this.#eg-Date.now()),r,()=>Error("The registry did not report in time which caches exist.")).catch(this.#a),this.close(),e.map(e=>{let{cache:t}=e;return t&&isInRegistry(t)?{...e,cache:chooseCache(t,e=>this.#ec.get(e)??"unknown",this.#ep)}:e})}close(){this.#M.abort()}async #ev(e){for(let t of(void 0!==e.ofProposals&&(Promise.all(e.from.slice(0,2).map(e=>this.#ey(e))),await this.#em),byPreference(e,this.#ep)))if(await this.#ey(t),"empty"!==this.#ec.get(t))return}#ey(e){let t=this.#ed.get(e)??this.#eb(e);return this.#ed.set(e,t),t}async #eb(e){let t=(0,a.z)(e);if(!(!t||this.#ek(t))&&!this.#M.signal.aborted)try{let r=await (await this.#I(t)).headManifest(t.path,t.tag);this.#ec.set(e,void 0===r?"empty":"filled")}catch(e){this.#a(e)}}#ek({registry:e}){if(this.#j.images.some(t=>t.registry===e))return!1;let t=new URL(`https://${e}`).hostname.replace(/^\[|\]$/g,"");return 0===(0,s.isIP)(t)?/(?:^|\.)localhost$/.test(t):(0,l.MJ)(t)}async #ew({name:e,ofProposals:t}){let{event:r}=this.#j;if(void 0!==t&&"pr"===r.trust)try{let[t]=await (0,d.lR)((0,d.om)(e),this.#I);this.#ep=void 0!==t&&(0,f.LF)(t.ref,r)}catch(e){this.#a(e)}}#a=e=>this.#j.debug(`Caches: ${(0,o.gJ)(e)}`)};function isInRegistry({from:e}){return e.every(e=>void 0!==(0,a.z)(e))}let CacheChoice=class CacheChoice{#ea;#e$;constructor(e,t){let{inputs:r,event:n,log:i,signal:s}=e;this.#ea=e;let a=r.variants.flatMap(e=>e.images);this.#e$=new CacheLookup({event:n,images:a,registries:t,signal:s,debug:i.debug})}start(){let{inputs:e}=this.#ea;void 0===e.settings.call&&this.#e$.start((0,i.kA)(e))}async apply(e){if(void 0!==this.#ea.inputs.settings.call)return e;let t=await this.#e$.choose(e.targets),r=e.groups.map(e=>({...e,targets:(0,n.x5)(e.targets,t)}));return{...e,targets:t,groups:r}}close(){this.#e$.close()}}},1877:(e,r,n)=>{var i;i={},n.d(i,{HttpClient:()=>t.HttpClient}),e.exports=i},9896:t=>{t.exports=e(import.meta.url)("fs")},4589:t=>{t.exports=e(import.meta.url)("node:assert")},6698:t=>{t.exports=e(import.meta.url)("node:async_hooks")},4573:t=>{t.exports=e(import.meta.url)("node:buffer")},7540:t=>{t.exports=e(import.meta.url)("node:console")},7598:t=>{t.exports=e(import.meta.url)("node:crypto")},3053:t=>{t.exports=e(import.meta.url)("node:diagnostics_channel")},610:t=>{t.exports=e(import.meta.url)("node:dns")},8474:t=>{t.exports=e(import.meta.url)("node:events")},3024:t=>{t.exports=e(import.meta.url)("node:fs")},1455:t=>{t.exports=e(import.meta.url)("node:fs/promises")},7067:t=>{t.exports=e(import.meta.url)("node:http")},2467:t=>{t.exports=e(import.meta.url)("node:http2")},4708:t=>{t.exports=e(import.meta.url)("node:https")},7030:t=>{t.exports=e(import.meta.url)("node:net")},8161:t=>{t.exports=e(import.meta.url)("node:os")},6760:t=>{t.exports=e(import.meta.url)("node:path")},643:t=>{t.exports=e(import.meta.url)("node:perf_hooks")},1792:t=>{t.exports=e(import.meta.url)("node:querystring")},7075:t=>{t.exports=e(import.meta.url)("node:stream")},6193:t=>{t.exports=e(import.meta.url)("node:string_decoder")},8500:t=>{t.exports=e(import.meta.url)("node:timers/promises")},1692:t=>{t.exports=e(import.meta.url)("node:tls")},3136:t=>{t.exports=e(import.meta.url)("node:url")},7975:t=>{t.exports=e(import.meta.url)("node:util")},3429:t=>{t.exports=e(import.meta.url)("node:util/types")},8877:t=>{t.exports=e(import.meta.url)("node:v8")},5919:t=>{t.exports=e(import.meta.url)("node:worker_threads")},8522:t=>{t.exports=e(import.meta.url)("node:zlib")},857:t=>{t.exports=e(import.meta.url)("os")},6928:t=>{t.exports=e(import.meta.url)("path")},3193:t=>{t.exports=e(import.meta.url)("string_decoder")},1078:(t,r,n)=>{n.d(r,{Yz:()=>core_debug,dN:()=>exportVariable,V4:()=>getInput,pq:()=>info,LZ:()=>saveState,C1:()=>setFailed,uH:()=>setOutput,Pq:()=>core_setSecret,z:()=>h,$e:()=>warning});var i,s,a=n(857);function toCommandValue(e){return null==e?"":"string"==typeof e||e instanceof String?e:JSON.stringify(e)}function utils_toCommandProperties(e){return Object.keys(e).length?{title:e.title,file:e.file,line:e.startLine,endLine:e.endLine,col:e.startColumn,endColumn:e.endColumn}:{}}function command_issueCommand(e,t,r){let n=new Command(e,t,r);process.stdout.write(n.toString()+a.EOL)}let Command=class Command{constructor(e,t,r){e||(e="missing.command"),this.command=e,this.properties=t,this.message=r}toString(){let e="::"+this.command;if(this.properties&&Object.keys(this.properties).length>0){e+=" ";let t=!0;for(let r in this.properties)if(this.properties.hasOwnProperty(r)){let n=this.properties[r];n&&(t?t=!1:e+=",",e+=`${r}=${escapeProperty(n)}`)}}return e+`::${escapeData(this.message)}`}};function escapeData(e){return toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A")}function escapeProperty(e){return toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A").replace(/:/g,"%3A").replace(/,/g,"%2C")}let o=e(import.meta.url)("crypto");var l=n(9896);function file_command_issueFileCommand(e,t){let r=process.env[`GITHUB_${e}`];if(!r)throw Error(`Unable to find environment variable for file command ${e}`);if(!l.existsSync(r))throw Error(`Missing file at path: ${r}`);l.appendFileSync(r,`${toCommandValue(t)}${a.EOL}`,{encoding:"utf8"})}function prepareKeyValueMessage(e,t){let r=`ghadelimiter_${o.randomUUID()}`,n=toCommandValue(t);if(e.includes(r))throw Error(`Unexpected input: name should not contain the delimiter "${r}"`);if(n.includes(r))throw Error(`Unexpected input: value should not contain the delimiter "${r}"`);return`${e}<<${r}${a.EOL}${n}${a.EOL}${r}`}n(6928),n(1877);var summary_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{access:u,appendFile:c,writeFile:d}=l.promises,f="GITHUB_STEP_SUMMARY";let Summary=class Summary{constructor(){this._buffer=""}filePath(){return summary_awaiter(this,void 0,void 0,function*(){if(this._filePath)return this._filePath;let e=process.env[f];if(!e)throw Error(`Unable to find environment variable for $${f}. Check if your runtime environment supports job summaries.`);try{yield u(e,l.constants.R_OK|l.constants.W_OK)}catch(t){throw Error(`Unable to access summary file: '${e}'. Check if the file has correct read/write permissions.`)}return this._filePath=e,this._filePath})}wrap(e,t,r={}){let n=Object.entries(r).map(([e,t])=>` ${e}="${t}"`).join("");return t?`<${e}${n}>${t}</${e}>`:`<${e}${n}>`}write(e){return summary_awaiter(this,void 0,void 0,function*(){let t=!!(null==e?void 0:e.overwrite),r=yield this.filePath();return yield(t?d:c)(r,this._buffer,{encoding:"utf8"}),this.emptyBuffer()})}clear(){return summary_awaiter(this,void 0,void 0,function*(){return this.emptyBuffer().write({overwrite:!0})})}stringify(){return this._buffer}isEmptyBuffer(){return 0===this._buffer.length}emptyBuffer(){return this._buffer="",this}addRaw(e,t=!1){return this._buffer+=e,t?this.addEOL():this}addEOL(){return this.addRaw(a.EOL)}addCodeBlock(e,t){let r=Object.assign({},t&&{lang:t}),n=this.wrap("pre",this.wrap("code",e),r);return this.addRaw(n).addEOL()}addList(e,t=!1){let r=e.map(e=>this.wrap("li",e)).join(""),n=this.wrap(t?"ol":"ul",r);return this.addRaw(n).addEOL()}addTable(e){let t=e.map(e=>{let t=e.map(e=>{if("string"==typeof e)return this.wrap("td",e);let{header:t,data:r,colspan:n,rowspan:i}=e,s=Object.assign(Object.assign({},n&&{colspan:n}),i&&{rowspan:i});return this.wrap(t?"th":"td",r,s)}).join("");return this.wrap("tr",t)}).join(""),r=this.wrap("table",t);return this.addRaw(r).addEOL()}addDetails(e,t){let r=this.wrap("details",this.wrap("summary",e)+t);return this.addRaw(r).addEOL()}addImage(e,t,r){let{width:n,height:i}=r||{},s=Object.assign(Object.assign({},n&&{width:n}),i&&{height:i}),a=this.wrap("img",null,Object.assign({src:e,alt:t},s));return this.addRaw(a).addEOL()}addHeading(e,t){let r=`h${t}`,n=["h1","h2","h3","h4","h5","h6"].includes(r)?r:"h1",i=this.wrap(n,e);return this.addRaw(i).addEOL()}addSeparator(){let e=this.wrap("hr",null);return this.addRaw(e).addEOL()}addBreak(){let e=this.wrap("br",null);return this.addRaw(e).addEOL()}addQuote(e,t){let r=Object.assign({},t&&{cite:t}),n=this.wrap("blockquote",e,r);return this.addRaw(n).addEOL()}addLink(e,t){let r=this.wrap("a",e,{href:t});return this.addRaw(r).addEOL()}};let h=new Summary;function exportVariable(e,t){let r=toCommandValue(t);if(process.env[e]=r,process.env.GITHUB_ENV||0)return file_command_issueFileCommand("ENV",prepareKeyValueMessage(e,t));command_issueCommand("set-env",{name:e},r)}function core_setSecret(e){command_issueCommand("add-mask",{},e)}function getInput(e,t){let r=process.env[`INPUT_${e.replace(/ /g,"_").toUpperCase()}`]||"";if(t&&t.required&&!r)throw Error(`Input required and not supplied: ${e}`);return t&&!1===t.trimWhitespace?r:r.trim()}function setOutput(e,t){if(process.env.GITHUB_OUTPUT)return file_command_issueFileCommand("OUTPUT",prepareKeyValueMessage(e,t));process.stdout.write(a.EOL),command_issueCommand("set-output",{name:e},toCommandValue(t))}function setFailed(e){process.exitCode=s.Failure,error(e)}function core_debug(e){command_issueCommand("debug",{},e)}function error(e,t={}){command_issueCommand("error",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function warning(e,t={}){command_issueCommand("warning",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function info(e){process.stdout.write(e+a.EOL)}function saveState(e,t){if(process.env.GITHUB_STATE)return file_command_issueFileCommand("STATE",prepareKeyValueMessage(e,t));command_issueCommand("save-state",{name:e},toCommandValue(t))}n(640),a.platform(),a.arch(),(i=s||(s={}))[i.Success=0]="Success",i[i.Failure=1]="Failure"},640:(t,r,n)=>{n.r(r),n.d(r,{exec:()=>exec,getExecOutput:()=>getExecOutput});var i=n(3193),s=n(857);let a=e(import.meta.url)("events"),o=e(import.meta.url)("child_process");var l=n(6928);e(import.meta.url)("assert");var u=n(9896),__awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{chmod:c,copyFile:d,lstat:f,mkdir:h,open:p,readdir:m,rename:g,rm:w,rmdir:v,stat:y,symlink:b,unlink:k}=u.promises,$="win32"===process.platform;function exists(e){return __awaiter(this,void 0,void 0,function*(){try{yield y(e)}catch(e){if("ENOENT"===e.code)return!1;throw e}return!0})}function isRooted(e){if(!(e=normalizeSeparators(e)))throw Error('isRooted() parameter "p" cannot be empty');return $?e.startsWith("\\")||/^[A-Z]:/i.test(e):e.startsWith("/")}function tryGetExecutablePath(e,t){return __awaiter(this,void 0,void 0,function*(){let r;try{r=yield y(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if($){let r=l.extname(e).toUpperCase();if(t.some(e=>e.toUpperCase()===r))return e}else if(isUnixExecutable(r))return e}let n=e;for(let i of t){e=n+i,r=void 0;try{r=yield y(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if($){try{let t=l.dirname(e),r=l.basename(e).toUpperCase();for(let n of yield m(t))if(r===n.toUpperCase()){e=l.join(t,n);break}}catch(t){console.log(`Unexpected error attempting to determine the actual case of the file '${e}': ${t}`)}return e}else if(isUnixExecutable(r))return e}}return""})}function normalizeSeparators(e){return(e=e||"",$)?(e=e.replace(/\//g,"\\")).replace(/\\\\+/g,"\\"):e.replace(/\/\/+/g,"/")}function isUnixExecutable(e){return(1&e.mode)>0||(8&e.mode)>0&&void 0!==process.getgid&&e.gid===process.getgid()||(64&e.mode)>0&&void 0!==process.getuid&&e.uid===process.getuid()}u.constants.O_RDONLY;var io_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function which(e,t){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");if(t){let t=yield which(e,!1);if(!t)if($)throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);else throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);return t}let r=yield findInPath(e);return r&&r.length>0?r[0]:""})}function findInPath(e){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");let t=[];if($&&process.env.PATHEXT)for(let e of process.env.PATHEXT.split(l.delimiter))e&&t.push(e);if(isRooted(e)){let r=yield tryGetExecutablePath(e,t);return r?[r]:[]}if(e.includes(l.sep))return[];let r=[];if(process.env.PATH)for(let e of process.env.PATH.split(l.delimiter))e&&r.push(e);let n=[];for(let i of r){let r=yield tryGetExecutablePath(l.join(i,e),t);r&&n.push(r)}return n})}let E=e(import.meta.url)("timers");var toolrunner_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let x="win32"===process.platform;let ToolRunner=class ToolRunner extends a.EventEmitter{constructor(e,t,r){if(super(),!e)throw Error("Parameter 'toolPath' cannot be null or empty.");this.toolPath=e,this.args=t||[],this.options=r||{}}_debug(e){this.options.listeners&&this.options.listeners.debug&&this.options.listeners.debug(e)}_getCommandString(e,t){let r=this._getSpawnFileName(),n=this._getSpawnArgs(e),i=t?"":"[command]";if(x)if(this._isCmdFile())for(let e of(i+=r,n))i+=` ${e}`;else if(e.windowsVerbatimArguments)for(let e of(i+=`"${r}"`,n))i+=` ${e}`;else for(let e of(i+=this._windowsQuoteCmdArg(r),n))i+=` ${this._windowsQuoteCmdArg(e)}`;else for(let e of(i+=r,n))i+=` ${e}`;return i}_processLineBuffer(e,t,r){try{let n=t+e.toString(),i=n.indexOf(s.EOL);for(;i>-1;){let e=n.substring(0,i);r(e),i=(n=n.substring(i+s.EOL.length)).indexOf(s.EOL)}return n}catch(e){return this._debug(`error processing line. Failed with error ${e}`),""}}_getSpawnFileName(){return x&&this._isCmdFile()?process.env.COMSPEC||"cmd.exe":this.toolPath}_getSpawnArgs(e){if(x&&this._isCmdFile()){let t=`/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;for(let r of this.args)t+=" ",t+=e.windowsVerbatimArguments?r:this._windowsQuoteCmdArg(r);return[t+='"']}return this.args}_endsWith(e,t){return e.endsWith(t)}_isCmdFile(){let e=this.toolPath.toUpperCase();return this._endsWith(e,".CMD")||this._endsWith(e,".BAT")}_windowsQuoteCmdArg(e){if(!this._isCmdFile())return this._uvQuoteCmdArg(e);if(!e)return'""';let t=[" ","	","&","(",")","[","]","{","}","^","=",";","!","'","+",",","`","~","|","<",">",'"'],r=!1;for(let n of e)if(t.some(e=>e===n)){r=!0;break}if(!r)return e;let n='"',i=!0;for(let t=e.length;t>0;t--)n+=e[t-1],i&&"\\"===e[t-1]?n+="\\":'"'===e[t-1]?(i=!0,n+='"'):i=!1;return(n+='"').split("").reverse().join("")}_uvQuoteCmdArg(e){if(!e)return'""';if(!e.includes(" ")&&!e.includes("	")&&!e.includes('"'))return e;if(!e.includes('"')&&!e.includes("\\"))return`"${e}"`;let t='"',r=!0;for(let n=e.length;n>0;n--)t+=e[n-1],r&&"\\"===e[n-1]?t+="\\":'"'===e[n-1]?(r=!0,t+="\\"):r=!1;return(t+='"').split("").reverse().join("")}_cloneExecOptions(e){let t={cwd:(e=e||{}).cwd||process.cwd(),env:e.env||process.env,silent:e.silent||!1,windowsVerbatimArguments:e.windowsVerbatimArguments||!1,failOnStdErr:e.failOnStdErr||!1,ignoreReturnCode:e.ignoreReturnCode||!1,delay:e.delay||1e4};return t.outStream=e.outStream||process.stdout,t.errStream=e.errStream||process.stderr,t}_getSpawnOptions(e,t){let r={};return r.cwd=(e=e||{}).cwd,r.env=e.env,r.windowsVerbatimArguments=e.windowsVerbatimArguments||this._isCmdFile(),e.windowsVerbatimArguments&&(r.argv0=`"${t}"`),r}exec(){return toolrunner_awaiter(this,void 0,void 0,function*(){return!isRooted(this.toolPath)&&(this.toolPath.includes("/")||x&&this.toolPath.includes("\\"))&&(this.toolPath=l.resolve(process.cwd(),this.options.cwd||process.cwd(),this.toolPath)),this.toolPath=yield which(this.toolPath,!0),new Promise((e,t)=>toolrunner_awaiter(this,void 0,void 0,function*(){for(let e of(this._debug(`exec tool: ${this.toolPath}`),this._debug("arguments:"),this.args))this._debug(`   ${e}`);let r=this._cloneExecOptions(this.options);!r.silent&&r.outStream&&r.outStream.write(this._getCommandString(r)+s.EOL);let n=new ExecState(r,this.toolPath);if(n.on("debug",e=>{this._debug(e)}),this.options.cwd&&!(yield exists(this.options.cwd)))return t(Error(`The cwd: ${this.options.cwd} does not exist!`));let i=this._getSpawnFileName(),a=o.spawn(i,this._getSpawnArgs(r),this._getSpawnOptions(this.options,i)),l="";a.stdout&&a.stdout.on("data",e=>{this.options.listeners&&this.options.listeners.stdout&&this.options.listeners.stdout(e),!r.silent&&r.outStream&&r.outStream.write(e),l=this._processLineBuffer(e,l,e=>{this.options.listeners&&this.options.listeners.stdline&&this.options.listeners.stdline(e)})});let u="";if(a.stderr&&a.stderr.on("data",e=>{n.processStderr=!0,this.options.listeners&&this.options.listeners.stderr&&this.options.listeners.stderr(e),!r.silent&&r.errStream&&r.outStream&&(r.failOnStdErr?r.errStream:r.outStream).write(e),u=this._processLineBuffer(e,u,e=>{this.options.listeners&&this.options.listeners.errline&&this.options.listeners.errline(e)})}),a.on("error",e=>{n.processError=e.message,n.processExited=!0,n.processClosed=!0,n.CheckComplete()}),a.on("exit",e=>{n.processExitCode=e,n.processExited=!0,this._debug(`Exit code ${e} received from tool '${this.toolPath}'`),n.CheckComplete()}),a.on("close",e=>{n.processExitCode=e,n.processExited=!0,n.processClosed=!0,this._debug(`STDIO streams have closed for tool '${this.toolPath}'`),n.CheckComplete()}),n.on("done",(r,n)=>{l.length>0&&this.emit("stdline",l),u.length>0&&this.emit("errline",u),a.removeAllListeners(),r?t(r):e(n)}),this.options.input){if(!a.stdin)throw Error("child process missing stdin");a.stdin.end(this.options.input)}}))})}};function argStringToArray(e){let t=[],r=!1,n=!1,i="";function append(e){n&&'"'!==e&&(i+="\\"),i+=e,n=!1}for(let s=0;s<e.length;s++){let a=e.charAt(s);if('"'===a){n?append(a):r=!r;continue}if("\\"===a&&n){append(a);continue}if("\\"===a&&r){n=!0;continue}if(" "===a&&!r){i.length>0&&(t.push(i),i="");continue}append(a)}return i.length>0&&t.push(i.trim()),t}let ExecState=class ExecState extends a.EventEmitter{constructor(e,t){if(super(),this.processClosed=!1,this.processError="",this.processExitCode=0,this.processExited=!1,this.processStderr=!1,this.delay=1e4,this.done=!1,this.timeout=null,!t)throw Error("toolPath must not be empty");this.options=e,this.toolPath=t,e.delay&&(this.delay=e.delay)}CheckComplete(){!this.done&&(this.processClosed?this._setResult():this.processExited&&(this.timeout=(0,E.setTimeout)(ExecState.HandleTimeout,this.delay,this)))}_debug(e){this.emit("debug",e)}_setResult(){let e;this.processExited&&(this.processError?e=Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`):0===this.processExitCode||this.options.ignoreReturnCode?this.processStderr&&this.options.failOnStdErr&&(e=Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`)):e=Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`)),this.timeout&&(clearTimeout(this.timeout),this.timeout=null),this.done=!0,this.emit("done",e,this.processExitCode)}static HandleTimeout(e){if(!e.done){if(!e.processClosed&&e.processExited){let t=`The STDIO streams did not close within ${e.delay/1e3} seconds of the exit event from process '${e.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;e._debug(t)}e._setResult()}}};var exec_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function exec(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){let n=argStringToArray(e);if(0===n.length)throw Error("Parameter 'commandLine' cannot be null or empty.");return new ToolRunner(n[0],t=n.slice(1).concat(t||[]),r).exec()})}function getExecOutput(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){var n,s;let a="",o="",l=new i.StringDecoder("utf8"),u=new i.StringDecoder("utf8"),c=null==(n=null==r?void 0:r.listeners)?void 0:n.stdout,d=null==(s=null==r?void 0:r.listeners)?void 0:s.stderr,f=Object.assign(Object.assign({},null==r?void 0:r.listeners),{stdout:e=>{a+=l.write(e),c&&c(e)},stderr:e=>{o+=u.write(e),d&&d(e)}}),h=yield exec(e,t,Object.assign(Object.assign({},r),{listeners:f}));return a+=l.end(),o+=u.end(),{exitCode:h,stdout:a,stderr:o}})}}},d={};function __nccwpck_require__(e){var t=d[e];if(void 0!==t)return t.exports;var r=d[e]={exports:{}},n=!0;try{c[e].call(r.exports,r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete d[e]}return r.exports}__nccwpck_require__.m=c,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",r="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",n="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",i="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",s=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,t,a)=>{a&&((o=[]).d=-1);var o,l,u,c,d=new Set,f=e.exports,h=new Promise((e,t)=>{c=t,u=e});h[n]=f,h[r]=e=>(o&&e(o),d.forEach(e),h.catch(e=>{})),e.exports=h,t(e=>{l=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[r])return e;if(e.then){var t=[];t.d=0,e.then(e=>{a[n]=e,s(t)},e=>{a[i]=e,s(t)});var a={};return a[r]=e=>e(t),a}}var o={};return o[r]=e=>{},o[n]=e,o});var t,getResult=()=>l.map(e=>{if(e[i])throw e[i];return e[n]}),a=new Promise(e=>{(t=()=>e(getResult)).r=0;var fnQueue=e=>e!==o&&!d.has(e)&&(d.add(e),e&&!e.d&&(t.r++,e.push(t)));l.map(e=>e[r](fnQueue))});return t.r?a:getResult()},e=>(e?c(h[i]=e):u(f),s(o))),o&&o.d<0&&(o.d=0)},__nccwpck_require__.n=e=>{var t=e&&e.__esModule?()=>e.default:()=>e;return __nccwpck_require__.d(t,{a:t}),t},o=Object.getPrototypeOf?e=>Object.getPrototypeOf(e):e=>e.__proto__,__nccwpck_require__.t=function(e,t){if(1&t&&(e=this(e)),8&t||"object"==typeof e&&e&&(4&t&&e.__esModule||16&t&&"function"==typeof e.then))return e;var r=Object.create(null);__nccwpck_require__.r(r);var n={};a=a||[null,o({}),o([]),o(o)];for(var i=2&t&&e;"object"==typeof i&&!~a.indexOf(i);i=o(i))Object.getOwnPropertyNames(i).forEach(t=>n[t]=()=>e[t]);return n.default=()=>e,__nccwpck_require__.d(r,n),r},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},l={792:0},u=e=>{var t,r,{ids:n,modules:i,runtime:s}=e,a=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(s&&s(__nccwpck_require__);a<n.length;a++)r=n[a],__nccwpck_require__.o(l,r)&&l[r]&&l[r][0](),l[n[a]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(l,e)?l[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(u,t=>{throw 0!==l[e]&&(l[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=l[e]=[t])]);t.push(r[1]=n)}};var f=__nccwpck_require__(1730);await f;
+objectFormat = ${format}
+`);
+    writePrivate(join(dir, "objects/info/alternates"), `${objects}
+`);
+    return dir;
+  } catch {
+    if (dir !== void 0) removeDir(dir);
+    return void 0;
+  }
+}
+
+// src/forge/event-details.ts
+var detailsTimeout = 5e3;
+function createEventDetails(request, { repository }, { signal, log }) {
+  const [owner = "", repo = ""] = repository.split("/");
+  const fetchData = async (route, parameters = {}) => {
+    try {
+      return (await withAbort(signal, request(route, { owner, repo, ...parameters }))).data;
+    } catch (error) {
+      log(`The API does not answer ${route}: ${String(error)}`);
+      return void 0;
+    }
+  };
+  return {
+    repository: () => fetchData("GET /repos/{owner}/{repo}"),
+    commitDate: async (sha) => {
+      const data = asRecord(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}", { sha }));
+      const dateOf = (commit) => asText(asRecord(asRecord(commit)["committer"])["date"]);
+      const date = new Date(dateOf(data["commit"]) || dateOf(data));
+      return Number.isNaN(date.getTime()) ? void 0 : date;
+    }
+  };
+}
+async function withRepositoryDetails(event, env, { repository }) {
+  return event.lacksRepository ? { ...readEvent(env, void 0, await repository()), now: event.now } : event;
+}
+
+// src/inputs/local-paths.ts
+import { existsSync as existsSync2 } from "node:fs";
+import { posix } from "node:path";
+var hostFiles = { exists: existsSync2, read: readRegularFile, readLink, specialKind };
+var LocalPaths = class {
+  workspace;
+  #files;
+  #report;
+  #used = /* @__PURE__ */ new Set();
+  /** @param workspace absolute; relative paths are relative to it */
+  constructor(workspace, files, report) {
+    this.workspace = workspace;
+    this.#files = files;
+    this.#report = report;
+  }
+  /** Every path that was passed to `use`; for a Dockerfile its directory, all of which a frontend may ask for. */
+  get used() {
+    return [...this.#used];
+  }
+  /** The absolute path that a text means. */
+  absolute(text) {
+    return posix.resolve(this.workspace, text);
+  }
+  /**
+   * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
+   * link leads out of the workspace, or if what is there cannot be used.
+   */
+  use(text, input5, use = "read") {
+    const path = this.absolute(text);
+    this.#used.add(["file", "variants"].includes(input5) && this.isFile(path) ? posix.dirname(path) : path);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    if (leaving) failFor(this.#report, input5)(leavingMessage(leaving, this.workspace), text);
+    else passes(failFor(this.#report, input5), text, this.#problems(path, use));
+    return path;
+  }
+  /** An export into a pipe or device outside is what the workflow asks for; nobody else can create one there. */
+  #problems(path, use) {
+    const kind = this.#files.specialKind?.(path);
+    const isAllowed = use === "connect" ? kind === "a socket" : use === "archive" && !isWithin(path, this.workspace);
+    return [
+      [kind !== void 0 && !isAllowed, specialMessage(kind)],
+      [use === "archive" && this.isDirectory(path), "is a directory: write the path of a file, such as `out.tar`"],
+      [use === "directory" && this.isFile(path), "is a file: write the path of a directory, or remove the file"]
+    ];
+  }
+  /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
+  readFile(text, fail) {
+    const path = this.absolute(text);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    const isUsable = passes(fail, text, [
+      [leaving !== void 0, leaving ? leavingMessage(leaving, this.workspace) : ""],
+      [this.isDirectory(path), "is a directory: write the path of a file"],
+      [!this.exists(path), `was not found: ${path}`]
+    ]);
+    return isUsable ? this.#read(path, fail) : "";
+  }
+  exists(path) {
+    return this.#files.exists(path);
+  }
+  isDirectory(path) {
+    return this.#files.exists(`${path}/.`);
+  }
+  isFile(path) {
+    return this.exists(path) && !this.isDirectory(path);
+  }
+  /** The text of a file; undefined if it cannot be read, as a socket. */
+  tryRead(path) {
+    try {
+      return this.#files.read(path).trim();
+    } catch {
+      return void 0;
+    }
+  }
+  #read(path, fail) {
+    const text = this.tryRead(path);
+    if (text === void 0) fail(`cannot be read: the job's user must be able to read ${path}, a file of at most 4 MiB`);
+    return text ?? "";
+  }
+  /** The end of a "not found" message; a missing checkout is the most common reason. */
+  get checkoutHint() {
+    return this.exists(posix.join(this.workspace, ".git")) ? "" : wordingOf("pathNotFound");
+  }
+};
+
+// src/inputs/source.ts
+function variableOf(input5) {
+  return `INPUT_${input5.replaceAll(" ", "_").toUpperCase()}`;
+}
+function usesCommitDate(env) {
+  return Object.entries(env).some(([name, text = ""]) => name.startsWith("INPUT_") && text.includes("commit_date"));
+}
+
+// src/inputs/secret-variables.ts
+function secretVariablesOf(env) {
+  return [...(env[variableOf("secret-envs")] ?? "").matchAll(/=\s*"?(\w+)/g)].map(([, name = ""]) => name);
+}
+
+// src/job/job.ts
+var runStatusTimeout = 1e4;
+var Job = class {
+  env = process.env;
+  log = runnerLog;
+  event = readEvent(process.env, runnerLog.warn);
+  #token = getInput("github-token");
+  #masked = /* @__PURE__ */ new Set();
+  summary = { secrets: this.#masked, isWanted: true };
+  #cancel;
+  constructor() {
+    setPrivateUmask();
+    allowManyListeners();
+    withholdVariables(secretVariablesOf(process.env));
+  }
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal() {
+    if (!this.#cancel) {
+      const cancel = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => cancel.abort());
+      this.#cancel = cancel;
+    }
+    return this.#cancel.signal;
+  }
+  /** Hides texts from the log. */
+  mask(secrets) {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) setSecret(secret);
+      this.#masked.add(secret);
+    }
+  }
+  /** @param choice the input `packages-api` */
+  packages(registries, choice2) {
+    const { fetch } = registries;
+    return {
+      choice: choice2,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
+      clock: { now: Date.now, sleep }
+    };
+  }
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch, timeout = runStatusTimeout) {
+    if (this.#token === "") return () => Promise.resolve("no-token");
+    let fetcher;
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository
+      );
+      return fetcher(run);
+    };
+  }
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails() {
+    if (this.#token === "" || this.event.repository === "") return void 0;
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout);
+    const signal = AbortSignal.timeout(detailsTimeout);
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug });
+  }
+  /** Which runs are finished. */
+  runs(fetch) {
+    const { runId, runAttempt } = this.event;
+    const attemptsEnd = detectPlatform(this.event) !== "forgejo";
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd };
+    return createRunChecker(self, this.fetchRunStatus(fetch));
+  }
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step) {
+    await step().catch(
+      (error) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error, this.summary)
+    );
+    return await exit();
+  }
+  #apiOptions(fetch, until) {
+    const { debug: log, info: onWait } = this.log;
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait };
+  }
+};
+function cancelled(cause) {
+  if (cause instanceof UserError && cause.code === "cancelled") return cause;
+  return new UserError({
+    code: "cancelled",
+    message: wordingOf("cancelled"),
+    hint: wordingOf("cancelledHint"),
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause
+  });
+}
+
+// src/buildx/install/provide.ts
+async function provideBuildx(request, deps, atLeast = oldest) {
+  const installed = request.kind === "any" ? await findBuildx() : void 0;
+  if (installed && !isOlder(installed.version, atLeast)) return { buildx: installed };
+  const version = await chooseVersion(request, deps);
+  const digest = request.kind === "exact" ? request.digest : void 0;
+  if (isOlder(version, atLeast))
+    throw new UserError({
+      code: "inputs",
+      message: `version: buildx ${version} is too old: ${atLeast} or newer is needed`,
+      hint: "Use a newer version, or remove `version` if the runner has buildx."
+    });
+  const found = await findVersion(version, digest);
+  if (found) return { buildx: found };
+  const { installBuildx } = await import("./chunk-SXPRDLC2.js");
+  const { command, save } = await installBuildx({ version, digest }, deps);
+  return { buildx: await checkBuildx(command, version), ...save && { save } };
+}
+async function chooseVersion(request, deps) {
+  if (request.kind === "latest") return await latestVersion(deps);
+  return request.kind === "exact" ? request.version : newest;
+}
+async function latestVersion(deps) {
+  try {
+    const { fetchLatestVersion } = await import("./chunk-OWXMWLIH.js");
+    return await fetchLatestVersion(deps);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    deps.log.warn(
+      `Could not determine the latest buildx version, so ${newest} is used: ${errorMessage(error)}. Write \`version: v${newest}\` to avoid this request to api.github.com.`
+    );
+    return newest;
+  }
+}
+async function findRequested({ buildx, install }, atLeast = oldest) {
+  if (install) await requireBuildAlias();
+  if (buildx.kind === "any") {
+    const found = await findBuildx();
+    return isOlder(found.version, atLeast) ? void 0 : found;
+  }
+  return buildx.kind === "exact" ? await findVersion(buildx.version, buildx.digest) : void 0;
+}
+var aliasHint = "Remove `install`; this action does not change Docker\u2019s configuration. If later steps build with docker, install Docker 23 or newer on the runner, where `docker build` uses buildx.";
+var pluginHint = "Install its plugin (Docker: `docker-buildx-plugin`; Debian and Ubuntu: `docker-buildx`), or remove `install`.";
+async function requireBuildAlias() {
+  const { stdout } = await execTool("docker", ["version", "--format", "{{.Client.Version}}"]);
+  const version = stdout.trim();
+  if (version === "") throw inputError("install: this runner has no `docker`", aliasHint);
+  if (isOlder(version, "23.0.0"))
+    throw inputError(`install: \`docker build\` of Docker ${version} does not use buildx`, aliasHint);
+  const { code } = await execTool("docker", ["buildx", "version"]);
+  if (code !== 0) throw inputError("install: the buildx plugin of `docker` is not installed on this runner", pluginHint);
+}
+function inputError(message2, hint2) {
+  return new UserError({ code: "inputs", message: message2, hint: hint2 });
+}
+
+// src/inputs/aliases.ts
+var aliases = [
+  ["buildkitd-config", "buildkitd-config-inline", readConfigFile],
+  ["keep-state", "keep-builder", parseKeepState],
+  // docker/login-action
+  ["logout", "login", parseLogout]
+];
+async function parseAliases(source) {
+  const texts = /* @__PURE__ */ new Map();
+  for (const [alias, name, parse] of aliases) {
+    const text = source.given(alias) === "" ? void 0 : parse(source);
+    if (text === void 0) continue;
+    texts.set(name, text);
+    source.diagnostics.useAlias(name, alias);
+  }
+  const nodeList = await parseNodeList(source);
+  return { texts, ...nodeList && { nodeList } };
+}
+var lineForm = "in `nodes`, as in `linux/arm64 = ssh://user@host`, or remove `nodes`";
+var listForm = "write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`";
+async function parseNodeList(source) {
+  const { given, diagnostics } = source;
+  const inputs = ["endpoint", "append"].filter((name) => given(name) !== "");
+  const isCluster = given("driver") === "kubernetes";
+  if (given("nodes") !== "") {
+    for (const name of inputs) {
+      const quoted = name === "endpoint" ? hidePassword(given(name)) : void 0;
+      failFor(diagnostics.report, name, quoted)(`cannot be combined with \`nodes\`: list every node ${lineForm}`);
+    }
+    return void 0;
+  }
+  if (inputs.length === 0 && !isCluster) return void 0;
+  diagnostics.useAlias("nodes", inputs.at(-1) ?? "driver");
+  const more = await parseAppend(source);
+  const first = firstNode(source, isCluster ? "kubernetes://" : "local");
+  return more && first && [...more, ...first];
+}
+async function parseAppend({ given, diagnostics: { report } }) {
+  const text = given("append");
+  const form3 = { input: "append", given: hidePassword(text), expected: `is not a YAML list of nodes: ${listForm}` };
+  return text === "" ? [] : await parseYamlList(text, form3, report);
+}
+function firstNode({ given, diagnostics }, byDefault) {
+  const isRemote = given("driver") === "remote";
+  if (given("endpoint") === "" && isRemote) return [];
+  const endpoint = given("endpoint") === "" ? byDefault : given("endpoint");
+  const parsed = parseEndpoint(endpoint, failFor(diagnostics.report, "endpoint", hidePassword(endpoint)));
+  if (!parsed) return void 0;
+  const withDriver = endpointDriver(parsed).withDriver(parsed, isRemote ? "remote" : "");
+  const isFixed = isRemote || withDriver && endpointDriver(withDriver).missingPlatforms !== void 0;
+  const platforms = parsePlatforms("platforms", splitList(given("platforms")), () => void 0);
+  return [{ endpoint, ...isFixed && { platforms } }];
+}
+function parseKeepState({ given, diagnostics: { report } }) {
+  const text = given("keep-state");
+  const isKept = parseBoolean("keep-state", text, report);
+  const isContradiction = /^false$/i.test(text) && isTrue(given("keep-builder"));
+  const message2 = "conflicts with `keep-builder: true`, which controls the same setting: remove one of them";
+  passes(failFor(report, "keep-state"), text, [[isContradiction, message2]]);
+  return isKept && /^(false)?$/i.test(given("keep-builder")) ? "true" : void 0;
+}
+function parseLogout({ given, diagnostics: { report } }) {
+  return parseBoolean("logout", given("logout"), report) ? void 0 : "job";
+}
+function readConfigFile({ given, paths, diagnostics: { report } }) {
+  const name = given("buildkitd-config");
+  const fail = failFor(report, "buildkitd-config", name);
+  const path = paths.absolute(name);
+  const isPath = !/[\r\n=]/.test(name);
+  const isUsable = passes(fail, name, [
+    [given("buildkitd-config-inline") !== "", "cannot be combined with `buildkitd-config-inline`: remove one of them"],
+    [!isPath && !paths.exists(path), "is not a path: write text in `buildkitd-config-inline`, or a file\u2019s path here"],
+    [!paths.exists(path), `was not found: ${path}`],
+    [paths.isDirectory(path), "is a directory: write the path of the file in it, such as `buildkitd.toml`"]
+  ]);
+  return isUsable ? paths.readFile(name, fail) : void 0;
+}
+
+// src/inputs/fallback.ts
+var choices = ["node", "local", "emulate", "skip", "fail"];
+var parseFallback = (text, fail) => {
+  const found = [];
+  for (const entry of splitList(text)) {
+    const choice2 = choices.find((candidate) => candidate === entry);
+    const last = found.find((before) => before === "skip" || before === "fail");
+    const isValid = passes(fail, entry, [
+      [
+        choice2 === void 0,
+        `is not one of ${choices.map((known) => `\`${known}\``).join(", ")}${didYouMean(entry, choices)}`
+      ],
+      [choice2 !== void 0 && found.includes(choice2), "is listed twice: list each word once, in the order to try"],
+      [last !== void 0, `is never used after \`${last ?? ""}\`: move it before \`${last ?? ""}\`, or remove it`]
+    ]);
+    if (isValid && choice2 !== void 0) found.push(choice2);
+  }
+  return found.length > 0 ? found : ["node", "local"];
+};
+
+// src/inputs/nodes/cgroup-parent.ts
+var pathOrSlice = /^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/;
+var parentDirectory = /(?:^|\/)\.\.?(?:\/|$)/;
+var configKey = /^\s*"?(?:worker\s*\.\s*oci\s*\.\s*)?defaultCgroupParent"?\s*=/im;
+var notAGroup = "is not a valid control group: write its path, such as `/builds`, or `builds.slice:run:` if systemd manages them";
+var contradiction = "conflicts with `defaultCgroupParent` in the buildkitd configuration: remove one of them";
+var inlineTable = "cannot be combined with this form of the buildkitd configuration: move the worker settings below `[worker.oci]`";
+var ownConfig = "write `defaultCgroupParent` into its own configuration, below `[worker.oci]`";
+var parseCgroupParent = checkedText((text) => [
+  [!pathOrSlice.test(text) || parentDirectory.test(text), notAGroup]
+]);
+function checkCgroupParent(parent, nodes, config, report) {
+  if (parent === "") return;
+  const remote = nodes.find(({ endpoint }) => !endpointDriver(endpoint).startsDaemon);
+  failEach(failFor(report, "cgroup-parent", parent), [
+    [remote !== void 0, `has no effect on ${remote?.name ?? ""}, a buildkitd that runs already: ${ownConfig}`],
+    [configKey.test(config), contradiction],
+    [!configKey.test(config) && !canAddWorkerKeys(config), inlineTable]
+  ]);
+}
+function withCgroupParent(spec, parent) {
+  if (parent === "" || !endpointDriver(spec.endpoint).startsDaemon) return spec;
+  const key = `defaultCgroupParent = ${JSON.stringify(parent)}`;
+  return { ...spec, buildkitdConfig: withWorkerKeys(spec.buildkitdConfig, [key]) };
+}
+
+// src/nodes/registry-config.ts
+import { createHash } from "node:crypto";
+function formatDaemonFiles(hosts) {
+  const sections = Object.entries(hosts).map(([host, settings]) => ({
+    host,
+    ...settings,
+    path: certificatePath(host, "ca", settings.ca)
+  }));
+  const lines = sections.flatMap(({ host, ca, http, insecure, mirrors, path }) => [
+    `[registry.${JSON.stringify(host)}]`,
+    ...http ? ["  http = true"] : [],
+    ...insecure ? ["  insecure = true"] : [],
+    ...mirrors.length > 0 ? [`  mirrors = ${JSON.stringify(mirrors)}`] : [],
+    ...ca === "" ? [] : [`  ca = [${JSON.stringify(`/etc/buildkit/${path}`)}]`]
+  ]);
+  return {
+    toml: lines.map((line) => `${line}
+`).join(""),
+    files: Object.fromEntries(sections.filter(({ ca }) => ca !== "").map(({ ca, path }) => [path, ca]))
+  };
+}
+function certificatePath(host, kind, content) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 8);
+  return `certs/${host.replace(/[^a-zA-Z0-9.-]+/g, "_")}/${kind}-${hash}.pem`;
+}
+function withRegistryConfig({ nodes, localFallback }, hosts) {
+  const { toml, files } = formatDaemonFiles(hosts);
+  const withConfig = (spec) => toml === "" || !driverOf(spec).startsDaemon || spec.existingNodeName !== void 0 ? spec : {
+    ...spec,
+    // TOML does not allow a section twice: buildkitd would not start.
+    buildkitdConfig: [withoutRegistries(spec.buildkitdConfig, Object.keys(hosts)), toml].filter((part) => part !== "").join("\n"),
+    daemonFiles: { ...spec.daemonFiles, ...files }
+  };
+  return { nodes: nodes.map(withConfig), localFallback: withConfig(localFallback) };
+}
+
+// src/inputs/nodes/daemon-config.ts
+var withoutDaemon = ["docker", "remote"];
+function parseDaemonConfig({ text, report, paths, note }, store) {
+  const given = text("buildkitd-config-inline");
+  if (given !== "") return parseConfig(given, paths, failFor(report, "buildkitd-config-inline"));
+  const isUsed = text("builder") === "" && !withoutDaemon.includes(text("driver"));
+  const { file, text: config } = isUsed ? store.defaultConfig() : { file: "", text: "" };
+  if (config === "") return { buildkitdConfig: "" };
+  const fail = failFor(report, "buildkitd-config");
+  const inFile = (expected, value) => fail(`${expected}; this is in ${file}, buildx\u2019s default configuration`, value);
+  note(`The daemons that this step starts have the configuration ${file}, as with \`buildx create\`.`);
+  return { ...parseConfig(config, paths, inFile), defaultFile: file };
+}
+function parseConfig(config, paths, fail) {
+  checkKeys(config, fail);
+  const files = {};
+  const buildkitdConfig = mapRegistryFiles(config, ({ host, kind, path }) => {
+    const content = `${paths.readFile(path, fail)}
+`;
+    const name = certificatePath(host, kind, content);
+    files[name] = content;
+    return `/etc/buildkit/${name}`;
+  });
+  return { buildkitdConfig, ...Object.keys(files).length > 0 && { daemonFiles: files } };
+}
+function checkKeys(text, fail) {
+  let section = "";
+  for (const { text: line, line: number } of splitLines(text)) {
+    const [, brackets, header = ""] = /^(\[\[?)\s*([^\]]+?)\s*\]/.exec(line) ?? [];
+    const name = plainKey(brackets === void 0 ? /^([^=]+)=/.exec(line)?.[1] ?? "" : header);
+    passes((expected) => fail(`in line ${number} ${expected}`, line), void 0, [
+      [
+        brackets === "[[" && /^worker(\.|$)/.test(name),
+        `prevents buildkitd from starting: write a worker once, as \`[${name}]\`; ${routing}`
+      ],
+      [isIgnored(name, brackets === void 0 ? section : ""), ignored]
+    ]);
+    if (brackets !== void 0) section = name;
+  }
+}
+function isIgnored(name, section) {
+  return !ignoredKey.test(section) && ignoredKey.test(section === "" ? name : `${section}.${name}`);
+}
+var routing = "list other machines in `nodes` instead";
+var ignored = `is ignored by buildkitd, which would silently build under emulation: ${routing}`;
+var ignoredKey = /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/;
+function plainKey(text) {
+  return text.replace(/["'\s]/g, "");
+}
+
+// src/inputs/nodes/driver.ts
+var targets = {
+  "docker-container": "Docker Engine",
+  remote: "buildkitd",
+  docker: "Docker Engine",
+  kubernetes: "cluster"
+};
+var driverNames = Object.keys(targets);
+var unknownDriver = "is not a valid driver: use `docker-container` (Docker Engines), `docker` (the BuildKit inside them), `remote` (buildkitd) or `kubernetes`";
+var examples = {
+  remote: "`unix:///run/buildkit/buildkitd.sock`, `ssh://user@host/run/buildkit/buildkitd.sock` or `tcp://host:1234`",
+  kubernetes: "`kubernetes://`"
+};
+var noBuildkitd = "needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`";
+var parseDriver = (text, fail) => {
+  const driver = driverNames.find((name) => name === text);
+  const isUnknown = driver === void 0 && text !== "";
+  passes(fail, text, [[isUnknown, `${unknownDriver}${didYouMean(text, driverNames)}`]]);
+  return driver ?? "";
+};
+function checkDriver(driver, nodes, named, report) {
+  const isNowhere = driver === "remote" && !named;
+  passes(failFor(report, "driver"), driver, [[isNowhere, noBuildkitd]]);
+  if (driver === "" || isNowhere) return;
+  const example = examples[driver];
+  const advice = `${example === void 0 ? "" : `write ${example}, or `}remove \`driver\``;
+  const needed = `\`driver: ${driver}\` needs a ${targets[driver]}: ${advice}`;
+  for (const { endpoint } of nodes) {
+    const { target } = endpointDriver(endpoint);
+    const isOther = target !== targets[driver];
+    passes(failFor(report, "nodes"), formatEndpoint(endpoint), [[isOther, `is a ${target}, and ${needed}`]]);
+  }
+}
+var engineConfigures = "cannot be combined with `driver: docker`: its BuildKit reads only the `daemon.json` of the engine";
+var ownSettings = "sets `driver-opts` or `buildkitd-flags`, and the BuildKit of `driver: docker` reads only the `daemon.json` of its engine: remove them";
+function checkBuiltIn(driver, nodes, source) {
+  if (driver !== "docker") return;
+  const inputs = ["driver-opts", "buildkitd-flags", "buildkitd-config-inline", "cgroup-parent"];
+  failConflicts(source, [
+    [true, inputs, `${engineConfigures}. Remove one of them`],
+    [true, ["keep-builder"], "is always true with `driver: docker`: remove it"]
+  ]);
+  if (source.text("driver-opts") !== "" || source.text("buildkitd-flags") !== "") return;
+  for (const { name } of nodes.filter(hasOwnSettings)) failFor(source.report, "nodes")(ownSettings, name);
+}
+function hasOwnSettings({ endpoint, driverOpts, buildkitdFlags }) {
+  const { target } = endpointDriver(endpoint);
+  return target === "Docker Engine" && (Object.keys(driverOpts).length > 0 || buildkitdFlags.length > 0);
+}
+var rootlessConfig = "has no effect with `rootless=true`, because a rootless pod does not read the buildkitd configuration of buildx: remove one of them";
+var podsDeleted = "has no effect with kubernetes: pods are deleted after the run. Remove it; the cache in the registry remains, and a buildkitd that runs in the cluster, at `tcp://host:1234`, keeps its own";
+function checkPods(nodes, source) {
+  const pods = nodes.filter((spec) => driverOf(spec).onDemand);
+  const isRootless = pods.some(({ driverOpts }) => isTrue(driverOpts["rootless"]));
+  failConflicts(source, [
+    [isRootless, ["buildkitd-config-inline", "registries", "cgroup-parent"], rootlessConfig],
+    [pods.length > 0 && pods.length === nodes.length, ["keep-builder"], podsDeleted]
+  ]);
+}
+function checkUse(nodes, report) {
+  const targetOf = ({ endpoint }) => endpointDriver(endpoint).target;
+  const isCluster = (node) => targetOf(node) === "cluster";
+  const [first] = nodes;
+  const other = first && nodes.find((node) => isCluster(node) !== isCluster(first));
+  if (!other) return;
+  const difference = `${first.name} is a ${targetOf(first)} and ${other.name} is a ${targetOf(other)}`;
+  failFor(report, "use", "true")(`requires nodes with the same driver, but ${difference}: remove it`);
+}
+
+// src/inputs/nodes/known-hosts.ts
+import { createHmac } from "node:crypto";
+
+// src/nodes/ssh/wire-format.ts
+function readStrings(bytes, count = Infinity) {
+  const strings = [];
+  let at = 0;
+  while (at + 4 <= bytes.length && strings.length < count) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    strings.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return strings;
+}
+
+// src/inputs/nodes/known-hosts.ts
+var input = "ssh-known-hosts";
+var keyTypes = /^(ssh-(rsa|ed25519|dss)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)$/;
+var lineForm2 = "write `host ssh-ed25519 AAAA\u2026`, as in a known_hosts file";
+var privateKey = `holds a private key, which belongs in \`ssh-private-key\` and in a secret: ${lineForm2}`;
+var damagedKey = "has a damaged key, which was cut off or broken into several lines: copy the whole line again";
+function parseKnownHosts(text, report = () => void 0) {
+  const fail = failFor(report, input);
+  const hasPrivateKey = /PRIVATE KEY|PuTTY-User-Key-File/.test(text);
+  const lines = passes(fail, void 0, [[hasPrivateKey, privateKey]]) ? splitLines(text) : [];
+  return lines.flatMap((line) => parseLine(line, fail) ?? []);
+}
+function formatKnownHosts(lines) {
+  return lines.map(
+    ({ marker, patterns, keyType, key }) => `${marker === "" ? "" : `@${marker} `}${patterns.join(",")} ${keyType} ${key}
+`
+  ).join("");
+}
+function covers(lines, host, port) {
+  const names2 = port === 22 ? [host] : [`[${host}]:${port}`, host];
+  const matching = lines.filter(
+    ({ patterns }) => names2.some((name) => matchesAny(patterns, name.toLowerCase(), matches))
+  );
+  const revoked = new Set(matching.filter(({ marker }) => marker === "revoked").map(({ key }) => key));
+  return matching.some(({ marker, key }) => marker !== "revoked" && !revoked.has(key));
+}
+function checkKnownHosts(lines, targets2, report) {
+  const names2 = targets2.flatMap((target) => [target, ...target.jumps ?? []]).map(knownName);
+  const missing = names2.filter(({ host, port }) => !covers(lines, host, port));
+  for (const { host, port, alias } of new Map(missing.map((name) => [`${name.host}:${name.port}`, name])).values()) {
+    const name = port === 22 ? host : `[${host}]:${port}`;
+    const scan = `ssh-keyscan${port === 22 ? "" : ` -p ${port}`} ${host}`;
+    failFor(report, input)(wordingOf("unknownHost", { name, scan, host: alias }));
+  }
+}
+function knownName({ host, hostName = host, hostKeyAlias, port }) {
+  const alias = port === 22 || hostName !== host ? host : `-p ${port} ${host}`;
+  return { alias, host: hostKeyAlias ?? hostName, port: hostKeyAlias === void 0 ? port : 22 };
+}
+function parseLine({ text, line }, fail) {
+  const [, marker = "", entry = ""] = /^(?:@(\S+)\s+)?(.*)$/.exec(text) ?? [];
+  const [hosts = "", keyType = "", key = ""] = entry.split(/\s+/);
+  const patterns = hosts.split(",").map(canonicalPattern);
+  const given = text.includes(" ") || text.length < 40 ? text : void 0;
+  const isValid = passes((expected) => fail(`in line ${line} ${expected}`, given), given, [
+    [
+      !["", "cert-authority", "revoked"].includes(marker),
+      "begins with an unknown marker: `@cert-authority` and `@revoked` are known"
+    ],
+    ...fieldProblems(hosts, keyType, key),
+    ...patterns.flatMap(patternProblems)
+  ]);
+  return isValid ? { marker, patterns, keyType, key } : void 0;
+}
+function fieldProblems(hosts, keyType, key) {
+  const isFingerprint = /^\d+$/.test(hosts) && /^(SHA256|MD5):/.test(keyType);
+  return [
+    [keyTypes.test(hosts), `lacks the host's name before its key: ${lineForm2}`],
+    [isFingerprint, `is a fingerprint, and the key itself is needed: ${lineForm2}`],
+    [key === "", `is not complete: ${lineForm2}`],
+    [!keyTypes.test(keyType), `has an unknown type of key, \`${shorten(keyType)}\`: ${lineForm2}`],
+    [!isKey(keyType, key), damagedKey]
+  ];
+}
+function canonicalPattern(pattern) {
+  const [, before = "", address = "", after = ""] = /^(!?\[?)([0-9a-f]*:[0-9a-f:.]+)((?:\]:\d+)?)$/i.exec(pattern) ?? [];
+  return address === "" ? pattern : `${before}${canonicalHost(address)}${after}`;
+}
+function patternProblems(pattern) {
+  const [, host = "", port = ""] = /^([^:[\]]+):(\d+)$/.exec(pattern) ?? [];
+  const isDamaged = pattern.startsWith("|") && !/^\|1\|[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]+=*$/.test(pattern);
+  return [
+    [host !== "", `has a port without brackets: write \`[${host}]:${port}\``],
+    [isDamaged, "has a damaged hashed name: copy the whole line again"],
+    [pattern === "" || pattern === "!", `has an empty name between its commas: ${lineForm2}`]
+  ];
+}
+function isKey(keyType, key) {
+  const bytes = Buffer.from(/^[A-Za-z0-9+/]+={0,2}$/.test(key) ? key : "", "base64");
+  const fields = readStrings(bytes);
+  const length = fields.reduce((sum, field) => sum + 4 + field.length, 0);
+  return length === bytes.length && fields.length > 1 && fields[0]?.toString("latin1") === keyType;
+}
+function matches(pattern, name) {
+  if (!pattern.startsWith("|1|")) return matchesWildcard(pattern, name);
+  const [, , salt = "", hash = ""] = pattern.split("|");
+  const expected = createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest();
+  return expected.equals(Buffer.from(hash, "base64"));
+}
+
+// src/inputs/nodes/node-list.ts
+var input2 = "nodes";
+var localDraft = { endpoint: { kind: "local" }, platforms: [], driverOpts: {}, buildkitdFlags: [] };
+var lineForm3 = "`platform = endpoint`, for example `linux/arm64 = ssh://user@host`";
+function localFallbackNode(defaults) {
+  const { driverOpts, buildkitdFlags = [] } = defaults;
+  const options = optionsFor(endpointDriver(localDraft.endpoint), driverOpts);
+  return { ...localDraft, name: "local", driverOpts: options, buildkitdFlags, ...configOf(defaults) };
+}
+function configOf({ buildkitdConfig, daemonFiles }) {
+  return { buildkitdConfig, ...daemonFiles && { daemonFiles } };
+}
+async function parseNodesInput(text, defaults, sink) {
+  const report = ({ given, ...issue }) => sink({ ...issue, ...given !== void 0 && { given: hidePassword(given) } });
+  const merged = mergeNodes(await parseDrafts(text, defaults, report) ?? [localDraft], report);
+  checkDefaults(merged, defaults, report);
+  const nodes = nameNodes(merged, defaults);
+  for (const node of nodes) checkOptions(node, report);
+  return nodes;
+}
+async function parseDrafts(text, { driver = "", list: list2 }, report) {
+  const lines = splitLines(text);
+  const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? "");
+  if (list2 !== void 0 || isYaml) {
+    const { parseAppend: parseAppend2, parseNodeList: parseNodeList2 } = await import("./chunk-TQKREGZF.js");
+    return list2 ? parseNodeList2(list2, driver, report) : await parseAppend2(text, driver, report);
+  }
+  return lines.length === 0 ? void 0 : lines.flatMap((line) => parseLine2(line.text, report) ?? []);
+}
+var severalNodes = /=.*[\s,][a-z0-9]+\/[a-z0-9/.]+\s*=/;
+function parseLine2(line, report) {
+  const fail = failFor(report, input2, hidePassword(line));
+  if (!passes(fail, void 0, [[severalNodes.test(line), "contains two nodes: write one per line"]])) return void 0;
+  const [, list2, target = ""] = /^([^=]*)=\s*(.*)$/.exec(line) ?? [];
+  if (list2 === void 0) passes(fail, void 0, problemsWithoutEquals(line));
+  const names2 = (list2 ?? "").split(/[,\s]+/).filter((entry) => entry !== "");
+  const platforms = parsePlatforms(
+    input2,
+    names2,
+    ({ given = "", expected }) => fail(`holds \`${given}\`, which ${expected}`)
+  );
+  failEach(fail, [
+    [list2 !== void 0 && names2.length === 0, `has no platform: write ${lineForm3}`],
+    [list2 !== void 0 && target === "", "has no endpoint after `=`: write `local` or `ssh://user@host`"]
+  ]);
+  const endpoint = target === "" ? void 0 : parseEndpoint(target, fail);
+  return endpoint && platforms.length > 0 ? { ...localDraft, endpoint, platforms } : void 0;
+}
+function problemsWithoutEquals(line) {
+  const isPlatforms = line.split(",").every((part) => parsePlatform(part));
+  return [
+    [parseEndpoint(line) !== void 0, `has no platform: write \`linux/arm64 = ${line}\``],
+    [isPlatforms, `has no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``],
+    [true, `is not a node: write ${lineForm3}`]
+  ];
+}
+var listedTwice = "has several entries with different names or options, or one of them without platforms: merge the entries into one with all of its platforms";
+function mergeNodes(drafts, report) {
+  const merged = /* @__PURE__ */ new Map();
+  for (const draft of drafts) {
+    const { endpoint } = draft;
+    const key = endpointDriver(endpoint).mergeKey?.(endpoint, optionsKey(draft)) ?? formatEndpoint(endpoint);
+    const previous = merged.get(key);
+    if (!previous) merged.set(key, draft);
+    else if (optionsKey(previous) === optionsKey(draft))
+      merged.set(key, { ...previous, platforms: [.../* @__PURE__ */ new Set([...previous.platforms, ...draft.platforms])] });
+    else failFor(report, input2)(listedTwice, formatEndpoint(endpoint));
+  }
+  return [...merged.values()];
+}
+function optionsKey({ name, driverOpts, buildkitdFlags, platforms }) {
+  return JSON.stringify([name, Object.entries(driverOpts).sort(), buildkitdFlags, platforms.length === 0]);
+}
+var runAlready = "has no effect: every node is a buildkitd that runs already, and is configured where it runs";
+function checkDefaults(drafts, defaults, report) {
+  const { driverOpts, buildkitdFlags = [], buildkitdConfig, defaultFile } = defaults;
+  const all = [...new Set(drafts.map(({ endpoint }) => endpointDriver(endpoint)))];
+  const starting = all.filter(({ startsDaemon }) => startsDaemon);
+  const accepting = starting.length > 0 ? starting : [endpointDriver(localDraft.endpoint)];
+  checkDriverOpts(driverOpts, accepting, failFor(report, "driver-opts"));
+  if (all.length === 0 || starting.length > 0) return;
+  const unused = {
+    "driver-opts": !Object.keys(driverOpts).every(isTlsOption),
+    "buildkitd-config-inline": buildkitdConfig !== "" && defaultFile === void 0,
+    "buildkitd-flags": buildkitdFlags.length > 0
+  };
+  for (const [name, isUnused] of Object.entries(unused))
+    passes(failFor(report, name), void 0, [[isUnused, runAlready]]);
+}
+function checkOptions({ endpoint, driverOpts }, report) {
+  const driver = endpointDriver(endpoint);
+  const fail = failFor(report, input2, formatEndpoint(endpoint));
+  const form3 = `${tlsNames.join(", ")} are for a buildkitd at \`tcp://host:port\`: remove them`;
+  const hasTls = driver.startsDaemon && Object.keys(driverOpts).some(isTlsOption);
+  driver.validate?.(driverOpts, fail);
+  failEach(fail, [[hasTls, `is a ${driver.target}, and ${form3}`]]);
+}
+function nameNodes(drafts, defaults) {
+  const taken = new Set(drafts.flatMap(({ name }) => name === void 0 ? [] : [name.toLowerCase()]));
+  return drafts.flatMap((draft) => {
+    const driver = endpointDriver(draft.endpoint);
+    return expandNode(driver, withDefaults(driver, draft, defaults)).map(({ base, ...node }) => ({
+      ...node,
+      name: node.name ?? uniqueName(base, taken),
+      ...driver.startsDaemon ? configOf(defaults) : { buildkitdConfig: "" }
+    }));
+  });
+}
+function expandNode(driver, draft) {
+  return driver.expand?.(draft) ?? [{ ...draft, base: driver.baseName(draft.endpoint) }];
+}
+function withDefaults(driver, draft, { driverOpts, buildkitdFlags = [] }) {
+  return {
+    ...draft,
+    driverOpts: { ...optionsFor(driver, driverOpts), ...draft.driverOpts },
+    buildkitdFlags: driver.startsDaemon && draft.buildkitdFlags.length === 0 ? buildkitdFlags : draft.buildkitdFlags
+  };
+}
+function uniqueName(base, taken) {
+  let name = base;
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`;
+  taken.add(name.toLowerCase());
+  return name;
+}
+
+// src/inputs/nodes/ssh-key.ts
+var keyForm = "give the whole text of a private key file, from its BEGIN to its END line";
+var newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`";
+var problems = {
+  damaged: "holds a damaged key, which was cut off or changed when it was pasted: give the text of the key file again, for example with `gh secret set NAME < key`",
+  publicKey: "holds a public key: give the private one, the file without `.pub`; the public one belongs in `~/.ssh/authorized_keys` on the node",
+  passphrase: `holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${newKey}; or remove the passphrase from a copy, \`ssh-keygen -p -N '' -f copy\``,
+  dsa: `holds a DSA key, which OpenSSH no longer supports: make a new key, ${newKey}`,
+  otherBlock: `contains a PEM block that is not a private key: ${keyForm}`,
+  other: `contains text that is not a private key: ${keyForm}`,
+  noEnd: `has a BEGIN line without the END line that belongs to it, so a part is missing: ${keyForm}`,
+  noBegin: `has an END line without the BEGIN line that belongs to it, so a part is missing: ${keyForm}`,
+  noFrame: `lacks its BEGIN and END lines: ${keyForm}`,
+  fileName: `is a file name: ${keyForm}`,
+  putty: "is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of that file",
+  base64: "is encoded with base64: give the text of the key file itself; a secret can have several lines"
+};
+function parseSshKeys(text, report) {
+  const fail = failFor(report, "ssh-private-key");
+  const pasted = restoreLines(text);
+  const keys3 = [...pasted.matchAll(pemBlock)].flatMap(([, label = "", body = ""]) => {
+    const isValid = passes(fail, void 0, blockProblems(label, body));
+    return isValid ? [`${formatPemBlock(label, body)}
+`] : [];
+  });
+  passes(fail, void 0, restProblems(pasted.replace(pemBlock, "\n")));
+  return [...new Set(keys3)];
+}
+function blockProblems(label, body) {
+  const base64 = body.replace(/\s+/g, "");
+  const bytes = Buffer.from(base64, "base64");
+  return [
+    [label === "ENCRYPTED PRIVATE KEY" || body.includes("ENCRYPTED"), problems.passphrase],
+    [label.endsWith("PUBLIC KEY"), problems.publicKey],
+    [label.startsWith("CERTIFICATE") || !label.endsWith("PRIVATE KEY"), problems.otherBlock],
+    [label === "DSA PRIVATE KEY", problems.dsa],
+    [!base64Form.test(base64), problems.damaged],
+    ...label === "OPENSSH PRIVATE KEY" ? opensshProblems(bytes) : [[!isDerSequence(bytes), problems.damaged]]
+  ];
+}
+var base64Form = /^[A-Za-z0-9+/]+={0,2}$/;
+function opensshProblems(bytes) {
+  const magic = "openssh-key-v1\0";
+  const [cipher, kdf, options] = readStrings(bytes.subarray(magic.length), 3);
+  const lengths = [cipher, kdf, options].reduce((sum, field) => sum + 4 + (field?.length ?? 0), magic.length);
+  const [publicPart, privatePart] = readStrings(bytes.subarray(lengths + 4), 2);
+  const isMagic = bytes.subarray(0, magic.length).toString("latin1") === magic;
+  return [
+    [!isMagic || !options || !publicPart?.length || !privatePart?.length, problems.damaged],
+    [cipher?.toString("latin1") !== "none", problems.passphrase]
+  ];
+}
+function isDerSequence(bytes) {
+  const [tag, first = 0] = bytes;
+  const count = first & 128 ? first & 127 : 0;
+  if (tag !== 48 || count > 4 || bytes.length < 2 + count) return false;
+  const length = count === 0 ? first : bytes.readUIntBE(2, count);
+  return bytes.length === 2 + count + length;
+}
+var publicKeyLine = /^(---- BEGIN SSH2 PUBLIC KEY|(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\S+|sk-\S+) AAAA)/m;
+function restProblems(text) {
+  const lines = text.split("\n").map((line) => line.replace(/["',;]/g, "").trim());
+  const rest = lines.filter((line) => line !== "" && !line.startsWith("#")).join("\n");
+  const base64 = rest.replace(/\s+/g, "");
+  const decoded = base64Form.test(base64) && base64.length > 40 ? Buffer.from(base64, "base64").toString("latin1") : "";
+  const isPath = /^\S+$/.test(rest) && /^[~./]|\.(pem|key|pub|ppk)$|^id_/.test(rest);
+  return [
+    [rest.includes("-----BEGIN"), problems.noEnd],
+    [rest.includes("-----END"), problems.noBegin],
+    [/^PuTTY-User-Key-File-/m.test(rest), problems.putty],
+    [publicKeyLine.test(rest), problems.publicKey],
+    [/-----BEGIN|PuTTY-User-Key-File-/.test(decoded), problems.base64],
+    [/^(openssh-key-v1|0)/.test(decoded), problems.noFrame],
+    [isPath, problems.fileName],
+    [rest !== "", problems.other]
+  ];
+}
+function keyLines(text) {
+  return [...text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([, body = ""]) => body.split(/\s+|\\n/)).filter((line) => line.length > 7);
+}
+
+// src/inputs/builder-inputs.ts
+var rows = {
+  /** What to do with the targets of a node that is unavailable. */
+  fallback: ["fallback", parseFallback],
+  /** Whether the builder becomes that of the job's later steps. */
+  use: ["use", boolean()],
+  /** Whether daemons stay on their nodes for the next run. */
+  keepBuilder: ["keep-builder", boolean()]
+};
+var daemonRows = {
+  driver: ["driver", parseDriver],
+  driverOpts: ["driver-opts", parseDriverOpts],
+  buildkitdFlags: ["buildkitd-flags", parseBuildkitdFlags],
+  cgroupParent: ["cgroup-parent", parseCgroupParent]
+};
+async function parseBuilderInputs(source, store) {
+  const values = parseTable(rows, source);
+  const { driver, cgroupParent, ...options } = parseTable(daemonRows, source);
+  const daemon = { ...options, ...parseDaemonConfig(source, store) };
+  const nodes = await parseNodes(source, { ...daemon, driver, list: source.nodeList }, store);
+  checkBuiltIn(driver, nodes, source);
+  if (values.use) checkUse(nodes, source.report);
+  checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, source.report);
+  const withCgroup = (spec) => withCgroupParent(spec, cgroupParent);
+  const ssh = await parseSsh(nodes, source);
+  return {
+    ...ssh,
+    nodes: ssh.nodes.map((spec) => ({ ...withCgroup(spec), ...driver === "docker" && { builtIn: true } })),
+    ...values,
+    localFallback: withCgroup(localFallbackNode(daemon))
+  };
+}
+async function parseNodes(source, defaults, store) {
+  const { text, report, paths, nodeList } = source;
+  if (text("builder") !== "") {
+    const platforms = parsePlatforms("platforms", splitList(text("platforms")), () => void 0);
+    const { parseBuilder } = await import("./chunk-JULSJ6X4.js");
+    return parseBuilder(text("builder"), { text, platforms, report }, store);
+  }
+  const nodes = await parseNodesInput(text("nodes"), defaults, report);
+  checkDriver(defaults.driver, nodes, text("nodes") !== "" || nodeList !== void 0, report);
+  checkPods(nodes, source);
+  for (const { endpoint } of nodes.filter((node) => node.endpoint["socket"] === void 0)) {
+    const { path, kubeconfig } = endpoint;
+    if (typeof path === "string") paths.use(path, "nodes", "connect");
+    if (typeof kubeconfig === "string") paths.use(kubeconfig, "nodes");
+  }
+  return nodes.map((spec) => ({ ...spec, driverOpts: readPems(spec.driverOpts, source) }));
+}
+function readPems(options, { paths, report }) {
+  const isFile = (name, value) => ["cacert", "cert", "key"].includes(name) && value !== "" && !value.includes("-----BEGIN");
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => {
+      if (!isFile(name, value)) return [name, value];
+      const fail = failFor(report, "nodes", `${name}=${value}`);
+      return [name, `${paths.readFile(value, (expected) => fail(expected))}
+`];
+    })
+  );
+}
+var bothEmpty = "is empty, and so is `ssh-known-hosts`: secrets and variables are empty if their name is misspelled, if the job does not name the `environment` that has them, and in runs for forks; only nodes with Tailscale SSH need no key";
+async function parseSsh(nodes, source) {
+  const { env, text, report, hasIssue } = source;
+  const sshKeys = parseSshKeys(text("ssh-private-key"), report);
+  const hosts = parseKnownHosts(text("ssh-known-hosts"), report);
+  const reached = text("ssh-config") === "" ? nodes : await withSshConfig(nodes, source);
+  if (!hasIssue("ssh-known-hosts") && !hasIssue("ssh-config") && !isWithheld(source))
+    checkKnownHosts(
+      hosts,
+      reached.flatMap((spec) => sshTargetOf(spec) ?? []),
+      report
+    );
+  const isEmpty = !runsForCommandLine(env) && ["ssh-known-hosts", "ssh-private-key"].every((name) => text(name) === "");
+  passes(failFor(report, "ssh-private-key"), void 0, [
+    [isEmpty && hasIssue("ssh-known-hosts") && (env["SSH_AUTH_SOCK"] ?? "") === "", bothEmpty]
+  ]);
+  return { nodes: reached, sshKeys, knownHosts: formatKnownHosts(hosts) };
+}
+function isWithheld({ text, event }) {
+  return event.trust === "fork" && text("ssh-known-hosts") === "" && text("ssh-private-key") === "";
+}
+async function withSshConfig(nodes, source) {
+  const { parseSshConfig } = await import("./chunk-ZPTJKBJR.js");
+  const { resolve: resolve2 } = parseSshConfig(source);
+  return nodes.map((spec) => {
+    const target = sshTargetOf(spec);
+    return target ? { ...spec, ssh: resolve2(target) } : spec;
+  });
+}
+
+// src/inputs/buildx-version.ts
+var parseBuildxVersion = (text, fail) => {
+  if (text === "" || text === "latest") return { kind: text === "" ? "any" : "latest" };
+  const [, version = "", digest] = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:@sha256:([0-9a-f]{64}))?$/.exec(text) ?? [];
+  const message2 = "is not a valid version of buildx: write a version such as `v0.30.1`, a version with the digest of its binary (`v0.30.1@sha256:\u2026`) or `latest`, or remove `version`";
+  if (!passes(fail, text, [[version === "", message2]])) return { kind: "any" };
+  return { kind: "exact", version, ...digest !== void 0 && { digest } };
+};
+
+// src/inputs/cross-checks/settings.ts
+function checkTogether(settings, platforms, { report }) {
+  const { load, call, exports, imagePush } = settings;
+  const builds = platforms.reduce((sum, one) => sum + Math.max(one.length, 1), 0);
+  const several = platforms.find((one) => one.length > 1) ?? [];
+  const form3 = `write \`platforms: ${several[0] ?? ""}\`, or push and pull`;
+  passes(failFor(report, "load"), "true", [
+    [
+      load && several.length > 0,
+      `loads one platform into the local engine, but this builds ${several.join(", ")}: ${form3}`
+    ]
+  ]);
+  passes(failFor(report, "call"), call, [
+    [
+      call !== void 0 && (load || exports.length > 0 || imagePush === "yes"),
+      "builds nothing, but `load` or `outputs` need a build: remove one of them"
+    ]
+  ]);
+  if (builds > 1) checkShared(settings, `would be written by ${builds} builds, which overwrite each other`, report);
+}
+function checkShared({ cacheTo, exports }, problem, report) {
+  for (const spec of cacheTo) {
+    const type = typeOf(parseCacheSpec(spec));
+    const form3 = type === "registry" ? "use `cache`, which stores one cache per platform and variant, with the image or at `type=registry,ref=\u2026`" : `write it in \`cache\`, \`cache: type=${type},\u2026\`, which adds variant and platform to its name`;
+    passes(failFor(report, "cache-to"), type === "registry" ? spec : `type=${type}`, [
+      [!cacheBackends.get(type)?.isInImage, `${problem}: ${form3}`]
+    ]);
+  }
+  for (const { type, dest } of exports)
+    passes(failFor(report, "outputs"), `type=${type},dest=${dest}`, [
+      [
+        type !== "local",
+        `${problem}: build one platform and no variants, or write \`type=local\`, which has a directory per build`
+      ]
+    ]);
+}
+
+// src/inputs/cross-checks/variants.ts
+function checkTagged(source, repositories, plan, isPart) {
+  const { text, event, report, hasIssue } = source;
+  if (hasIssue("image", "tags")) return;
+  const hasNames = plan.names.length > 0;
+  const names2 = shorten(plan.names.join(", "));
+  const fail = failFor(report, "image");
+  const hasImage = passes(fail, void 0, [
+    [
+      repositories.length === 0,
+      "is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`"
+    ],
+    [
+      hasNames && text("image") === "",
+      `is empty, but \`tags\` has names without a repository (${names2}): write the repository here, or full references there`
+    ]
+  ]);
+  if (hasImage && !isPart && !hasNames && plan.references.length === 0)
+    failFor(report, "tags")(noTags(text("tags"), event, plan));
+  if (hasNames || plan.references.length === 0) return;
+  const tagged = new Set(plan.references.map(formatRepository));
+  for (const repository of repositories.map(formatRepository).filter((one) => !tagged.has(one)))
+    fail(
+      "gets no tag, because all full references in `tags` are to other repositories: add one to `tags`, or remove this repository",
+      repository
+    );
+}
+function noTags(given, { name, ref }, { notes }) {
+  if (given === "")
+    return `is empty, and the event \`${name}\` has no branch or tag: write tag names such as \`nightly\``;
+  const reasons = notes.length > 0 ? ` (${notes.join("; ")})` : "";
+  return `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${reasons}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``;
+}
+function checkTagsDiffer(variants, { report }) {
+  const owners = /* @__PURE__ */ new Map();
+  const reported = /* @__PURE__ */ new Set();
+  for (const { name, tags } of variants)
+    for (const tag of tags.map(formatTagReference)) {
+      const owner = owners.get(tag) ?? name;
+      owners.set(tag, owner);
+      const message2 = `has the same tag as \`${owner}\`, ${tag}: give each variant its own \`tag-suffix\``;
+      passes(failFor(report, "variants"), name, [[owner !== name && !reported.has(`${owner} ${name}`), message2]]);
+      reported.add(`${owner} ${name}`);
+    }
+}
+function checkPlatforms(variants, nodes, source) {
+  if (source.hasIssue("nodes") || nodes.some(({ platforms }) => platforms.length === 0)) return;
+  checkHaveNode(variants, nodes, source);
+  if (source.hasIssue("platforms")) return;
+  const native = nodes.flatMap(({ platforms }) => platforms);
+  const built = [...new Set(variants.flatMap(({ platforms }) => platforms.length > 0 ? platforms : native))];
+  for (const annotation of variants[0]?.annotations ?? []) {
+    const { platform } = annotation;
+    const message2 = `is for ${platform ?? ""}, which is not built here: the platforms are ${built.join(", ")}`;
+    passes(failFor(source.report, "annotations"), formatAnnotation(annotation), [
+      [platform !== void 0 && !built.includes(platform), message2]
+    ]);
+  }
+}
+function checkHaveNode(variants, nodes, { text, report }) {
+  const capabilities = nodes.map(({ name, platforms }) => `${name} builds ${platforms.join(", ")}`).join("; ");
+  const ofStep = new Set(parsePlatforms("platforms", splitList(text("platforms")), () => void 0));
+  for (const platform of new Set(variants.flatMap(({ platforms }) => platforms)))
+    passes(failFor(report, ofStep.has(platform) ? "platforms" : "variants"), platform, [
+      [
+        !nodes.some(({ platforms }) => platforms.includes(platform)),
+        `has no node (${capabilities}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\``
+      ]
+    ]);
+}
+
+// src/inputs/settings/ssh.ts
+function parseSsh2(source) {
+  return splitRecords("ssh", source.text("ssh"), source.report).flatMap(({ text }) => joinPaths(splitList(text))).map((entry) => parseSshEntry(entry, source));
+}
+var otherAgent = "set `ssh: default=/path/to/key`";
+function parseGitAgent(context, source) {
+  return passes(failFor(source.report, "context"), context, agentProblems(source, otherAgent)) ? ["default"] : [];
+}
+function parseSshEntry(entry, source) {
+  const { paths, report } = source;
+  const [, id = "", rest = ""] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? [];
+  const files = splitList(rest).map((path) => paths.use(path, "ssh", "connect"));
+  passes(failFor(report, "ssh"), entry, [
+    [!/^[A-Za-z0-9_.-]+$/.test(id), "has no id: write `default`, or `id=/path/to/key`"],
+    ...files.length === 0 ? agentProblems(source, "write `default=/path/to/key`") : files.flatMap((path) => fileProblems(path, files, paths))
+  ]);
+  return files.length === 0 ? id : `${id}=${files.join(",")}`;
+}
+function agentProblems({ env, paths }, instead) {
+  const socket = env["SSH_AUTH_SOCK"] ?? "";
+  const start = `start one in an earlier step, or ${instead}`;
+  return [
+    [socket === "", `needs an agent, but SSH_AUTH_SOCK is not set: ${start}`],
+    [!paths.exists(socket), `needs an agent, but SSH_AUTH_SOCK names ${socket}, which does not exist: ${start}`],
+    [paths.isDirectory(socket), `needs an agent, but SSH_AUTH_SOCK names ${socket}, a directory: ${start}`]
+  ];
+}
+function fileProblems(path, all, paths) {
+  const text = paths.isFile(path) ? paths.tryRead(path) : void 0;
+  return [
+    [!paths.exists(path), `does not name a socket or key: ${path} was not found`],
+    [paths.isDirectory(path), `does not name a socket or key: ${path} is a directory`],
+    [text !== void 0 && !isKey2(text), `does not name a key: ${path} is not a private key without a passphrase`],
+    [text === void 0 && all.length > 1, `names several paths, but ${path} is not a readable key: write keys only`]
+  ];
+}
+function isKey2(text) {
+  const problems2 = [];
+  const keys3 = parseSshKeys(text, (issue) => problems2.push(issue));
+  return keys3.length > 0 && problems2.length === 0;
+}
+function joinPaths(parts) {
+  return parts.reduce((entries, part) => {
+    const last = entries.at(-1);
+    return /^[./]/.test(part) && last?.includes("=") ? [...entries.slice(0, -1), `${last},${part}`] : [...entries, part];
+  }, []);
+}
+
+// src/inputs/settings/attests.ts
+var form = { what: "attestation", example: "type=sbom", types: ["provenance", "sbom"] };
+function parseAttests(source, loads) {
+  const { text, env, event, report } = source;
+  const listed = parseListed(source);
+  const byDefault = loads || isTrue(env["BUILDX_NO_DEFAULT_ATTESTATIONS"]) ? "false" : "";
+  const given = text("provenance") === "" ? listed.get("provenance") : void 0;
+  const provenance = given === void 0 ? text("provenance") || byDefault : given || "true";
+  const fail = failFor(report, given === void 0 ? "provenance" : "attests", provenance);
+  const sbom = text("sbom") === "" ? listed.get("sbom") : parseSbom(text("sbom"), failFor(report, "sbom", text("sbom")));
+  const attests = sbom === void 0 || isDisabled(sbom) ? [] : [["type=sbom", sbom].filter(Boolean).join(",")];
+  return { provenance: parseProvenance(provenance, event, fail), attests };
+}
+function isDisabled(attributes) {
+  return /\bdisabled=true\b/.test(attributes);
+}
+function parseListed({ text, report }) {
+  const fail = failFor(report, "attests");
+  const listed = /* @__PURE__ */ new Map();
+  for (const entry of splitRecords("attests", text("attests"), report)) {
+    const attributes = parseTyped(entry.text, form, fail);
+    if (!attributes) continue;
+    const type = typeOf(attributes);
+    if (listed.has(type)) fail("is given twice: write it once, with all of its attributes", `type=${type}`);
+    listed.set(type, joinAttributes(attributes.filter(([name]) => name !== "type")));
+  }
+  return listed;
+}
+function parseSbom(text, fail) {
+  if (/^(false|False|FALSE)$/.test(text)) return void 0;
+  const attributes = /^(true|True|TRUE)$/.test(text) ? [] : parseAttributes(text);
+  passes(fail, text, [[!attributes, "is not valid: write `true`, `false` or `generator=image`"]]);
+  return attributes && joinAttributes(attributes);
+}
+var names = ["mode", "builder-id", "capture-usage", "disabled", "filename", "inline-only", "reproducible", "version"];
+var modes = "write `mode=min` or `mode=max`";
+function parseProvenance(text, event, fail) {
+  if (/^(false|False|FALSE)$/.test(text) || isDisabled(text)) return "";
+  const isShort = /^(|true|True|TRUE)$/.test(text);
+  const byDefault = text === "" && event.isPrivate !== false ? "mode=min,inline-only=true" : "mode=max";
+  const fields = splitFields(text);
+  passes(fail, text, [
+    [fields === void 0, "has a quote in the middle of a field: put the whole field between quotes"]
+  ]);
+  const isValid = isShort || (fields?.every((field) => isProvenanceAttribute(field, fail)) ?? false);
+  return withBuilder(isShort || !isValid ? byDefault : text, event);
+}
+function isProvenanceAttribute(attribute2, fail) {
+  const [, name = "", value = ""] = /^([^=]*)=(.*)$/.exec(attribute2) ?? [];
+  const guess = didYouMean(`mode=${attribute2}`, ["mode=min", "mode=max"]);
+  return passes(fail, void 0, [
+    [!attribute2.includes("="), `is not valid: write \`true\`, \`false\`, \`mode=min\` or \`mode=max\`${guess}`],
+    [!names.includes(name), `has the unknown attribute \`${shorten(name)}\`: ${modes}${didYouMean(name, names)}`],
+    [name === "mode" && !["min", "max"].includes(value), `has an unknown mode: ${modes}`],
+    [value === "", `has no value for \`${name}\`: ${modes}`]
+  ]);
+}
+function withBuilder(attributes, { serverUrl, repository, runId, runAttempt }) {
+  if (/(^|,)builder-id=/.test(attributes) || repository === "") return attributes;
+  const name = repository.split("/").map(encodeURIComponent).join("/");
+  return `${attributes},builder-id=${serverUrl}/${name}/actions/runs/${runId}/attempts/${runAttempt}`;
+}
+
+// src/inputs/settings/limits.ts
+var parseHosts = (text, fail) => {
+  const hosts = /* @__PURE__ */ new Map();
+  for (const entry of splitList(text)) {
+    const [, name = "", address = ""] = /^([^\s:=]+)[:=](\S+)$/.exec(entry) ?? [];
+    const isValid = passes(fail, entry, [
+      [name === "", "is not a host with its address: write `name:10.0.0.1`"],
+      [
+        !isAddress(address),
+        "has no valid address after the name: write `name:10.0.0.1`, `name:[fd00::1]` or `name:host-gateway`"
+      ],
+      [hosts.has(name) && hosts.get(name) !== address, `gives \`${name}\` a second address: keep one of them`]
+    ]);
+    if (isValid) hosts.set(name, address);
+  }
+  return Object.fromEntries(hosts);
+};
+function isAddress(text) {
+  const bare = /^\[(.+)\]$/.exec(text)?.[1] ?? text;
+  const isIpv4 = /^\d{1,3}(\.\d{1,3}){3}$/.test(bare) && bare.split(".").every((part) => Number(part) < 256);
+  return text === "host-gateway" || isIpv4 || bare.includes(":") && URL.canParse(`http://[${bare}]/`);
+}
+var entitlements = ["network.host", "security.insecure", "device"];
+var parseEntitlements = list((entry) => [
+  [
+    !/^(network\.host|security\.insecure|device(=.+)?)$/.test(entry),
+    "is not a valid entitlement: use `network.host`, `security.insecure` or `device=\u2026`" + didYouMean(entry, entitlements)
+  ]
+]);
+var parseNetwork = checkedText((text) => [
+  [
+    !["default", "none", "host"].includes(text),
+    "is not one of `default`, `none`, `host`; a network of the node is set in `driver-opts`, as `network=\u2026`"
+  ]
+]);
+var parseShmSize = checkedText((text) => [
+  [!/^\d+(\.\d+)? ?([kmgt]i?b?|b)?$/i.test(text), "is not a valid size: write bytes, or a size such as `128m`"]
+]);
+var limits = "core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack";
+var parseUlimits = list((entry) => {
+  const [, name = "", soft, hard] = /^([^=]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(entry) ?? [];
+  const names2 = limits.split(", ");
+  const isInverted = hard !== void 0 && hard !== "-1" && (soft === "-1" || Number(soft) > Number(hard));
+  return [
+    [name === "", "is not a valid limit: write `nofile=1024:2048`, the soft limit first"],
+    [!names2.includes(name), `has an unknown limit: valid limits are ${limits}${didYouMean(name, names2)}`],
+    [isInverted, "has a soft limit above the hard limit: write `nofile=1024:2048`"]
+  ];
+});
+var calls = { build: void 0, check: "check", lint: "check", outline: "outline", targets: "targets" };
+var parseCall = (text, fail) => {
+  if (text === "") return void 0;
+  const [given = "", ...attributes] = splitList(text);
+  const name = Object.keys(calls).find((call) => call === given);
+  const isKnown = name !== void 0 && attributes.every((attribute2) => /^(format|ignorestatus)=/.test(attribute2));
+  passes(fail, text, [
+    [!isKnown, `is not one of \`build\`, \`check\`, \`outline\`, \`targets\`${didYouMean(given, Object.keys(calls))}`]
+  ]);
+  return isKnown ? calls[name] : void 0;
+};
+
+// src/inputs/settings/settings.ts
+var rows2 = {
+  /** Name → address. */
+  hosts: ["add-hosts", parseHosts],
+  entitlements: ["allow", parseEntitlements],
+  network: ["network", parseNetwork],
+  noCache: ["no-cache", boolean()],
+  noCacheFilters: ["no-cache-filters", list()],
+  pull: ["pull", boolean()],
+  shmSize: ["shm-size", parseShmSize],
+  ulimits: ["ulimit", parseUlimits]
+};
+function parseSettings(source) {
+  const { call, load } = parseTable({ call: ["call", parseCall], load: ["load", boolean()] }, source);
+  const outputs = parseOutputs(source, load);
+  return {
+    // The Docker format has no attestations.
+    ...parseAttests(source, outputs.load || outputs.exports.some(({ type }) => type === "docker")),
+    ...outputs,
+    ...parseTable(rows2, source),
+    ...call && { call },
+    cacheFrom: parseCacheSpecs("cache-from", source),
+    cacheTo: parseCacheSpecs("cache-to", source),
+    contexts: parseBuildContexts(source),
+    secrets: parseSecrets(source),
+    ssh: parseSsh2(source),
+    rewriteTimestamps: hasEpoch(source)
+  };
+}
+function hasEpoch({ env, report }) {
+  const [name, epoch] = ["SOURCE_DATE_EPOCH", env["SOURCE_DATE_EPOCH"] ?? ""];
+  passes(failFor(report, name), epoch, [
+    [
+      !/^(\d*|context)$/.test(epoch),
+      "is not a valid time: write whole seconds since 1970, as `git log -1 --pretty=%ct` prints them"
+    ]
+  ]);
+  return epoch !== "";
+}
+
+// src/inputs/fork-restrictions.ts
+function parseTrust({ text, report, event }) {
+  const levels2 = { auto: event.trust, pr: lowest(event.trust, "pr"), fork: "fork" };
+  return parseTable({ trust: ["trust", choice(levels2, event.trust)] }, { text, report }).trust;
+}
+var withheld = ["secrets", "secret-envs", "secret-files", "ssh"];
+function parseSettingsForTrust(source) {
+  const { event, text } = source;
+  const { forkSecrets } = parseTable({ forkSecrets: ["fork-secrets", boolean()] }, source);
+  if (event.trust !== "fork") return parseSettings(source);
+  if (forkSecrets) return withoutCacheExports(parseSettings(source), source);
+  const settings = parseSettings({ ...source, text: (name) => withheld.includes(name) ? "" : text(name) });
+  const entitlements2 = settings.entitlements.filter((entitlement) => entitlement !== "security.insecure");
+  const given = [
+    ...withheld.filter((name) => text(name) !== "").map((name) => `\`${name}\``),
+    ...entitlements2.length < settings.entitlements.length ? ["`allow: security.insecure`"] : []
+  ];
+  if (given.length > 0)
+    source.warn(
+      `This run builds the code of a fork, so its builds do not get ${given.join(", ")}. If they need it, and you review the code before it runs, set \`fork-secrets: true\`.`
+    );
+  return withoutCacheExports({ ...settings, entitlements: entitlements2 }, source);
+}
+function withoutCacheExports(settings, { warn }) {
+  const cacheTo = settings.cacheTo.filter((spec) => cacheBackends.get(typeOf(parseCacheSpec(spec)))?.isInImage);
+  if (cacheTo.length < settings.cacheTo.length)
+    warn("This run builds the code of a fork, which writes no caches: `cache-to` is not used.");
+  return { ...settings, cacheTo };
+}
+function withGitAccess(settings, context, source) {
+  const { event, text, report } = source;
+  const needsAgent = isGitOverSsh(context) && settings.ssh.length === 0;
+  if (event.trust === "fork" && !/^true$/i.test(text("fork-secrets"))) {
+    if (needsAgent) failFor(report, "context")(noAgentForForks, context);
+    return settings;
+  }
+  const tokens2 = gitToken(settings.secrets, context, text("github-token"), event);
+  const ssh = needsAgent ? parseGitAgent(context, source) : settings.ssh;
+  return { ...settings, ssh, secrets: [...settings.secrets, ...tokens2] };
+}
+var noAgentForForks = "is fetched over SSH, but builds of the code of a fork get no SSH agent: write the `https://` URL of the repository";
+
+// src/metadata/dates.ts
+var months = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December"
+];
+var days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+var year = ({ clock }) => clock.getUTCFullYear();
+var month = ({ clock }) => clock.getUTCMonth() + 1;
+var day = ({ clock }) => clock.getUTCDate();
+var weekday = ({ clock }) => clock.getUTCDay();
+var hour = ({ clock }) => clock.getUTCHours();
+var hour12 = (date) => hour(date) % 12 || 12;
+var minute = ({ clock }) => clock.getUTCMinutes();
+var second = ({ clock }) => clock.getUTCSeconds();
+var monthName = (date) => months[month(date) - 1] ?? "";
+var dayName = (date) => days[weekday(date)] ?? "";
+var two = (value) => padded(value, 2);
+var englishWeek = ({ clock }) => weekOf(clock, 0, 6);
+var isoWeek = ({ clock }) => weekOf(clock, 1, 4);
+var tokens = {
+  ...numberTokens("M", month, { widths: [2], ordinal: true }),
+  MMM: (date) => monthName(date).slice(0, 3),
+  MMMM: monthName,
+  ...numberTokens("Q", (date) => Math.ceil(month(date) / 3), { ordinal: true }),
+  ...numberTokens("D", day, { widths: [2], ordinal: true }),
+  ...numberTokens("DDD", ({ clock }) => dayOfYear(clock), { ordinal: true }),
+  DDDD: padded(({ clock }) => dayOfYear(clock), 3),
+  ...numberTokens("d", weekday, { ordinal: true }),
+  dd: (date) => dayName(date).slice(0, 2),
+  ddd: (date) => dayName(date).slice(0, 3),
+  dddd: dayName,
+  ...numberTokens("e", weekday),
+  ...numberTokens("E", (date) => weekday(date) || 7),
+  ...numberTokens("w", (date) => englishWeek(date).week, { widths: [2], ordinal: true }),
+  ...numberTokens("W", (date) => isoWeek(date).week, { widths: [2], ordinal: true }),
+  ...numberTokens("Y", year, { widths: [4, 5] }),
+  YY: two((date) => year(date) % 100),
+  YYYYYY: (date) => `+${padded(year, 6)(date)}`,
+  ...numberTokens("y", year, { widths: [2, 3, 4], ordinal: true }),
+  ...Object.fromEntries(["N", "NN", "NNN", "NNNNN"].map((token) => [token, () => "AD"])),
+  NNNN: () => "Anno Domini",
+  gg: two((date) => englishWeek(date).year % 100),
+  gggg: padded((date) => englishWeek(date).year, 4),
+  ggggg: padded((date) => englishWeek(date).year, 5),
+  GG: two((date) => isoWeek(date).year % 100),
+  GGGG: padded((date) => isoWeek(date).year, 4),
+  GGGGG: padded((date) => isoWeek(date).year, 5),
+  A: (date) => hour(date) < 12 ? "AM" : "PM",
+  a: (date) => hour(date) < 12 ? "am" : "pm",
+  ...numberTokens("H", hour, { widths: [2] }),
+  ...numberTokens("h", hour12, { widths: [2] }),
+  ...numberTokens("k", (date) => hour(date) || 24, { widths: [2] }),
+  ...numberTokens("m", minute, { widths: [2] }),
+  ...numberTokens("s", second, { widths: [2] }),
+  Hmm: (date) => `${hour(date)}${two(minute)(date)}`,
+  Hmmss: (date) => `${hour(date)}${two(minute)(date)}${two(second)(date)}`,
+  hmm: (date) => `${hour12(date)}${two(minute)(date)}`,
+  hmmss: (date) => `${hour12(date)}${two(minute)(date)}${two(second)(date)}`,
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((digits) => ["S".repeat(digits), fraction(digits)])),
+  ...numberTokens("X", ({ instant }) => Math.floor(instant.getTime() / 1e3)),
+  ...numberTokens("x", ({ instant }) => instant.getTime()),
+  z: zoneName,
+  zz: zoneName,
+  Z: ({ offset }) => formatOffset(offset, ":"),
+  ZZ: ({ offset }) => formatOffset(offset, "")
+};
+var longFormats = {
+  LTS: "h:mm:ss A",
+  LT: "h:mm A",
+  L: "MM/DD/YYYY",
+  LL: "MMMM D, YYYY",
+  LLL: "MMMM D, YYYY h:mm A",
+  LLLL: "dddd, MMMM D, YYYY h:mm A",
+  l: "M/D/YYYY",
+  ll: "MMM D, YYYY",
+  lll: "MMM D, YYYY h:mm A",
+  llll: "ddd, MMM D, YYYY h:mm A"
+};
+var zoneLocales = ["en-US", "en-GB", "en-ZA", "en-AU", "en-CA", "en-IN", "ja", "id", "en-HK", "en-GU"];
+var zoneNames = {
+  "America/Adak": "HST HDT",
+  "America/Havana": "CST CDT",
+  "America/Hermosillo": "MST",
+  "America/Mazatlan": "MST",
+  "Asia/Colombo": "+0530",
+  "Asia/Dubai": "+04",
+  "Asia/Jerusalem": "IST IDT",
+  "Asia/Karachi": "PKT",
+  "Asia/Macau": "CST",
+  "Asia/Manila": "PST",
+  "Asia/Pyongyang": "KST",
+  "Asia/Seoul": "KST",
+  "Asia/Shanghai": "CST",
+  "Asia/Taipei": "CST",
+  "Europe/Dublin": "GMT IST",
+  "Europe/Moscow": "MSK"
+};
+var literal = "\\[([^[\\]]*)\\]";
+var longPattern = new RegExp(`${literal}|\\\\?(?:${alternatives(longFormats)})`, "g");
+var tokenPattern = new RegExp(`${literal}|\\\\?(?:${alternatives(tokens)})|\\\\`, "g");
+function isTimeZone(zone) {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+function formatDate(instant, format, zone = "UTC") {
+  const date = toZone(instant, zone);
+  const expanded = format.replace(longPattern, (token) => longFormats[token] ?? token);
+  return expanded.replace(tokenPattern, (token, text) => {
+    if (text !== void 0) return text;
+    return token.startsWith("\\") ? token.slice(1) : tokens[token]?.(date) ?? token;
+  });
+}
+function alternatives(table) {
+  return Object.keys(table).sort((a, b) => b.length - a.length).join("|");
+}
+function numberTokens(token, value, { widths = [], ordinal = false } = {}) {
+  return {
+    [token]: (date) => String(value(date)),
+    ...Object.fromEntries(widths.map((width) => [token.repeat(width), padded(value, width)])),
+    ...ordinal && { [`${token}o`]: (date) => toOrdinal(value(date)) }
+  };
+}
+function padded(value, width) {
+  return (date) => String(value(date)).padStart(width, "0");
+}
+function fraction(digits) {
+  return ({ clock }) => String(clock.getUTCMilliseconds()).padStart(3, "0").padEnd(9, "0").slice(0, digits);
+}
+function toZone(instant, zone) {
+  const parts = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric"
+  }).formatToParts(instant);
+  const field = (type) => Number(parts.find((part) => part.type === type)?.value);
+  const clock = Date.UTC(field("year"), field("month") - 1, field("day"), field("hour"), field("minute"), field("second")) + instant.getUTCMilliseconds();
+  return { clock: new Date(clock), offset: Math.round((clock - instant.getTime()) / 6e4), instant, zone };
+}
+function zoneName({ instant, offset, zone }) {
+  const [standard, summer = standard] = zoneNames[canonicalZone(zone)]?.split(" ") ?? [];
+  const winter = toZone(new Date(Date.UTC(instant.getUTCFullYear(), 0, 1)), zone).offset;
+  const known = offset > winter ? summer : standard;
+  const names2 = zoneLocales.map((locale) => localZoneName(instant, zone, locale));
+  return known ?? names2.find((name) => !/^(GMT|UTC)[+-]/.test(name)) ?? formatOffset(offset, "").replace(/00$/, "");
+}
+function localZoneName(instant, zone, locale) {
+  const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(instant);
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+function canonicalZone(zone) {
+  return new Intl.DateTimeFormat("en-US", { timeZone: zone }).resolvedOptions().timeZone;
+}
+function formatOffset(offset, separator) {
+  const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60];
+  const digits = [hours, minutes].map((value) => String(value).padStart(2, "0"));
+  return `${offset < 0 ? "-" : "+"}${digits.join(separator)}`;
+}
+function weekOf(clock, begin, anchor) {
+  const sinceBegin = (clock.getUTCDay() - begin + 7) % 7;
+  const anchored = new Date(clock.getTime() + ((anchor - begin + 7) % 7 - sinceBegin) * 864e5);
+  return { week: Math.floor((dayOfYear(anchored) - 1) / 7) + 1, year: anchored.getUTCFullYear() };
+}
+function dayOfYear(clock) {
+  const begin = Date.UTC(clock.getUTCFullYear(), 0, 1);
+  return Math.floor((clock.getTime() - begin) / 864e5) + 1;
+}
+function toOrdinal(value) {
+  const teen = Math.floor(value % 100 / 10) === 1;
+  const ending = teen ? "th" : ["th", "st", "nd", "rd"][value % 10] ?? "th";
+  return `${value}${ending}`;
+}
+
+// src/metadata/context.ts
+var unknownCommitDate = "`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the commit, and the API did not answer: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit.";
+function metadataContext(event, env, reject, note = () => void 0) {
+  const ref = refOf(event);
+  const length = env["DOCKER_METADATA_SHORT_SHA_LENGTH"] ?? "";
+  if (!/^\d*$/.test(length)) reject(invalidLength(length));
+  const isHead = event.headSha !== void 0 && usesHead(event, env);
+  const sha = isHead ? event.headSha ?? "" : event.sha;
+  const commitDate = isHead ? event.headCommitDate : event.commitDate;
+  const context = {
+    name: event.name,
+    ref,
+    branch: withoutPrefix("refs/heads/", ref),
+    tag: withoutPrefix("refs/tags/", ref),
+    // Forgejo and Gitea end these in `/head`.
+    number: withoutPrefix("refs/pull/", ref).replace(/\/(?:merge|head)$/, ""),
+    sha,
+    shortSha: sha.slice(0, Number(length) || 7),
+    ...commitDate && { commitDate }
+  };
+  return { ...context, expressions: globalExpressions(context, event, () => note(unknownCommitDate)) };
+}
+function usesHead({ name }, env) {
+  return /^true$/i.test(env["DOCKER_METADATA_PR_HEAD_SHA"] ?? "") && name.includes("pull_request");
+}
+function invalidLength(length) {
+  const variable2 = `the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${shorten(length)}\``;
+  return `cannot be evaluated: ${variable2}, and a number is expected`;
+}
+function refOf({ name, ref, number }) {
+  return name === "pull_request_target" && number !== void 0 ? `refs/pull/${number}/merge` : ref;
+}
+function globalExpressions({ name, branch, tag, number, shortSha, commitDate }, event, noteUnknownDate) {
+  const baseRef = tag !== "" || number !== "" ? (event.baseRef ?? "").replace(/^refs\/heads\//, "") : "";
+  const date = dateExpression(event.now);
+  const always = /create|discussion|issues|schedule/.test(name) && (branch !== "" || tag !== "");
+  const isDefault = branch !== "" && branch === event.defaultBranch || always;
+  return {
+    branch: () => branch,
+    tag: () => tag,
+    sha: () => shortSha,
+    base_ref: () => baseRef,
+    is_default_branch: () => String(isDefault),
+    is_not_default_branch: () => String(!isDefault),
+    date,
+    commit_date: (args, reject) => {
+      if (!commitDate) noteUnknownDate();
+      return dateExpression(commitDate ?? event.now)(args, reject);
+    }
+  };
+}
+function dateExpression(instant) {
+  return ({ text, tz = "UTC" }, reject) => {
+    if (text === void 0) reject("contains a date without a format: write `{{date 'YYYYMMDD'}}`");
+    else if (!isTimeZone(tz)) reject(unknownTimeZone(tz));
+    else return formatDate(instant, text, tz);
+    return "";
+  };
+}
+function unknownTimeZone(zone) {
+  const meant = didYouMean(zone, ["UTC", ...Intl.supportedValuesOf("timeZone")]);
+  return `contains the unknown time zone \`${shorten(zone)}\`: write one such as \`Europe/Berlin\`${meant}`;
+}
+function withoutPrefix(prefix, ref) {
+  return ref.startsWith(prefix) ? ref.slice(prefix.length) : "";
+}
+
+// src/metadata/rules/parse.ts
+var forms = {
+  schedule: { priority: 1e3, defaults: { pattern: "nightly" }, example: "type=schedule,pattern=nightly" },
+  semver: {
+    priority: 900,
+    defaults: { pattern: "", value: "", match: "" },
+    required: "pattern",
+    example: "type=semver,pattern={{version}}"
+  },
+  pep440: {
+    priority: 900,
+    defaults: { pattern: "", value: "", match: "" },
+    required: "pattern",
+    example: "type=pep440,pattern={{version}}"
+  },
+  match: {
+    priority: 800,
+    defaults: { pattern: "", group: "0", value: "" },
+    required: "pattern",
+    example: "type=match,pattern=v(.*),group=1"
+  },
+  edge: { priority: 700, defaults: { branch: "" }, example: "type=edge" },
+  ref: { priority: 600, defaults: { event: "" }, required: "event", example: "type=ref,event=branch" },
+  raw: { priority: 200, defaults: { value: "" }, required: "value", example: "type=raw,value=nightly" },
+  sha: { priority: 100, defaults: { format: "short" }, example: "type=sha" }
+};
+var types = Object.keys(forms).filter(isType);
+var common = ["enable", "priority", "prefix", "suffix"];
+var messages = {
+  quote: 'has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it',
+  group: "write the number of a pair of parentheses in the pattern, or 0 for the whole match"
+};
+function isType(text) {
+  return Object.hasOwn(forms, text);
+}
+function isRule(line) {
+  return line.includes("=") || line.includes("{{");
+}
+function toRawRule(name) {
+  return { type: "raw", priority: forms.raw.priority, attributes: { value: name, enable: "true" }, line: name };
+}
+function parseRule(line, reject) {
+  const fields = splitFields(line);
+  if (!fields) {
+    reject(messages.quote);
+    return void 0;
+  }
+  const { type = "raw", ...attributes } = parseFields2(fields);
+  const problem = isType(type) ? findProblem(type, attributes) : `has the unknown type \`${type}\`; valid types: ${types.join(", ")}${didYouMean(type, types)}`;
+  if (problem !== void 0) reject(problem);
+  if (problem !== void 0 || !isType(type)) return void 0;
+  return {
+    type,
+    line,
+    priority: Number(attributes["priority"] ?? forms[type].priority),
+    attributes: { enable: "true", ...forms[type].defaults, ...defaultPrefix(type, attributes), ...attributes }
+  };
+}
+function parseFields2(fields) {
+  const pairs = fields.filter((field) => field !== "").map((field) => {
+    const equals = field.indexOf("=");
+    if (equals <= 0 || field.slice(0, equals).includes("{{")) return ["value", field];
+    return [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1).trim()];
+  });
+  return Object.fromEntries(pairs);
+}
+function defaultPrefix(type, { event }) {
+  if (type === "sha") return { prefix: "sha-" };
+  return type === "ref" && event === "pr" ? { prefix: "pr-" } : {};
+}
+var checks = {
+  priority: (value, type) => /^-?\d+(\.\d+)?$/.test(value) ? void 0 : `has the priority \`${value}\`: write a number, such as \`priority=${forms[type].priority}\``,
+  event: (value) => notOneOf("event", value, ["branch", "tag", "pr"]),
+  group: (value) => /^\d+$/.test(value) ? void 0 : `has the group \`${value}\`: ${messages.group}`,
+  format: (value) => notOneOf("format", value, ["short", "long"]),
+  match: invalidPattern,
+  pattern: (value, type) => type === "match" ? invalidPattern(value) : void 0
+};
+function findProblem(type, attributes) {
+  const { defaults, required, example } = forms[type];
+  const known = [...common, ...Object.keys(defaults)];
+  const unknown = Object.keys(attributes).find((name) => !known.includes(name));
+  if (unknown !== void 0) {
+    const valid = `valid attributes: ${known.join(", ")}${didYouMean(unknown, known)}`;
+    return `has the attribute \`${unknown}\`, which \`type=${type}\` does not have; ${valid}`;
+  }
+  if (required !== void 0 && !Object.hasOwn(attributes, required))
+    return `has no \`${required}\`: write \`${example}\``;
+  const problems2 = Object.entries(checks).flatMap(([name, check]) => {
+    const value = attributes[name];
+    return (value === void 0 ? void 0 : check(value, type)) ?? [];
+  });
+  return problems2[0];
+}
+function notOneOf(name, value, values) {
+  if (values.includes(value)) return void 0;
+  const forms2 = values.map((each) => `\`${name}=${each}\``);
+  const list2 = `${forms2.slice(0, -1).join(", ")} or ${forms2.at(-1) ?? ""}`;
+  return `has the unknown ${name} \`${value}\`: write ${list2}${didYouMean(value, values)}`;
+}
+function invalidPattern(pattern) {
+  try {
+    toRegExp(pattern);
+    return void 0;
+  } catch (error) {
+    return `has a pattern that is not a valid regular expression: ${errorMessage(error)}`;
+  }
+}
+function toRegExp(pattern) {
+  const [, inner, flags = ""] = /^\/(.+)\/([a-z]*)$/s.exec(pattern) ?? [];
+  return inner === void 0 ? new RegExp(pattern) : new RegExp(inner, flags);
+}
+
+// src/metadata/rules/evaluate.ts
+function evaluateRules(rules2, ruleContext2) {
+  const { flavor, sanitise, context } = ruleContext2;
+  const byPriority = [...rules2].sort((a, b) => b.priority - a.priority);
+  const values = byPriority.flatMap((rule) => evaluateRule(rule, ruleContext2));
+  const [first] = values;
+  if (!first) return [];
+  const wantsLatest = flavor.latest === "auto" || flavor.latest === "highest" ? first.latest : flavor.latest === "true";
+  const latest = wantsLatest ? [sanitise(expandLatest(flavor, context.expressions))] : [];
+  return [.../* @__PURE__ */ new Set([...values.map(({ value }) => sanitise(value)), ...latest])];
+}
+function expandLatest({ prefix, prefixLatest, suffix, suffixLatest }, expressions) {
+  const expandPart = (template) => expand(template, expressions, () => void 0);
+  return `${prefixLatest ? expandPart(prefix) : ""}latest${suffixLatest ? expandPart(suffix) : ""}`;
+}
+function evaluateRule(rule, ruleContext2) {
+  const { context, flavor } = ruleContext2;
+  const reject = onceEach((expected) => ruleContext2.reject(rule, expected));
+  checkTemplates(rule, ruleContext2, reject);
+  const expandText = (template, more = {}) => expand(template, { ...more, ...context.expressions }, reject);
+  const { enable = "true", prefix = flavor.prefix, suffix = flavor.suffix } = rule.attributes;
+  const enabled = expandText(enable);
+  if (!/^(true|false)$/i.test(enabled))
+    reject(`has \`enable=${enabled}\`: write \`true\`, \`false\`, or an expression that gives one of them`);
+  if (!/^true$/i.test(enabled)) return [];
+  const tag = evaluators[rule.type]({ ...ruleContext2, rule, expandText });
+  if (tag === void 0) return [];
+  const value = `${expandText(prefix)}${tag.value}${expandText(suffix)}`;
+  if (/^[.-]+$/.test(value)) ruleContext2.note(`\`${value}\` is not a valid tag: \`${rule.line}\` gives no tag`);
+  return /^[.-]*$/.test(value) ? [] : [{ ...tag, value }];
+}
+function onceEach(reject) {
+  const reported = /* @__PURE__ */ new Set();
+  return (expected) => {
+    if (!reported.has(expected)) reject(expected);
+    reported.add(expected);
+  };
+}
+function checkTemplates({ type, attributes }, { context, flavor }, reject) {
+  const expressions = { ...context.expressions, commit_date: context.expressions["date"] ?? (() => "") };
+  const versions = versionExpressions({ raw: "", version: "", major: "", minor: "", patch: "" });
+  const { enable = "", prefix = flavor.prefix, suffix = flavor.suffix, value = "", pattern = "" } = attributes;
+  for (const template of [enable, prefix, suffix, value]) expand(template, expressions, reject);
+  if (type === "schedule") expand(pattern, expressions, reject);
+  if (type === "semver" || type === "pep440") expand(pattern, { ...versions, ...expressions }, reject);
+}
+var evaluators = {
+  schedule: ({ rule, context, expandText }) => context.name.includes("schedule") ? tagValue(expandText(attribute(rule, "pattern"))) : void 0,
+  semver: (tagContext) => fromVersion(tagContext, parseSemver, "is not a valid semantic version (https://semver.org)"),
+  pep440: (tagContext) => fromVersion(tagContext, parsePep440, "is not a valid Python version (https://peps.python.org/pep-0440)"),
+  match: fromMatch,
+  edge: ({ rule, context, event }) => {
+    const requested = attribute(rule, "branch");
+    const branch = requested === "" || requested === "$repo.default_branch" ? event.defaultBranch : requested;
+    return context.branch !== "" && context.branch === branch ? tagValue("edge") : void 0;
+  },
+  ref: ({ rule, context }) => {
+    const event = attribute(rule, "event");
+    const value = event === "pr" ? context.number : event === "tag" ? context.tag : context.branch;
+    return value === "" ? void 0 : tagValue(value, event === "tag");
+  },
+  raw: ({ rule, expandText }) => tagValue(expandText(attribute(rule, "value"))),
+  sha: ({ rule, context }) => {
+    const value = attribute(rule, "format") === "long" ? context.sha : context.shortSha;
+    return value === "" ? void 0 : tagValue(value);
+  }
+};
+function tagValue(value, latest = false) {
+  return { value, latest };
+}
+function attribute(rule, name) {
+  return rule.attributes[name] ?? "";
+}
+function subjectOf({ rule, context, expandText }) {
+  const value = attribute(rule, "value");
+  if (value !== "") return expandText(value);
+  return context.tag === "" ? void 0 : context.tag;
+}
+function fromVersion(tagContext, parse, invalid) {
+  const { rule, expandText, note } = tagContext;
+  const subject = subjectOf(tagContext);
+  if (subject === void 0) return void 0;
+  const match = attribute(rule, "match");
+  const matched = match === "" ? null : toRegExp(match).exec(subject);
+  if (match !== "" && !matched) note(`${match} of \`${rule.line}\` does not match ${subject}`);
+  const name = (matched?.[1] ?? matched?.[0] ?? subject).replaceAll("/", "-");
+  const version = parse(name);
+  if (!version) {
+    note(`${name} ${invalid}: \`${rule.line}\` gives no tag`);
+    return void 0;
+  }
+  const pattern = attribute(rule, "pattern");
+  if (version.preRelease) return tagValue(isOnly(pattern, "raw") ? version.raw : version.version);
+  return tagValue(expandText(pattern, versionExpressions(version)), true);
+}
+function versionExpressions({ raw, version, major, minor, patch }) {
+  return { raw: () => raw, version: () => version, major: () => major, minor: () => minor, patch: () => patch };
+}
+function fromMatch(tagContext) {
+  const { rule, note } = tagContext;
+  const subject = subjectOf(tagContext);
+  if (subject === void 0) return void 0;
+  const pattern = attribute(rule, "pattern");
+  const group = Number(attribute(rule, "group"));
+  const matched = toRegExp(pattern).exec(subject);
+  const value = matched?.[group];
+  if (value !== void 0) return tagValue(value, true);
+  const reason = matched ? `${pattern} has no group ${group} that matches ${subject}` : `${pattern} does not match ${subject}`;
+  note(`${reason}: \`${rule.line}\` gives no tag`);
+  return void 0;
+}
+
+// src/metadata/tags.ts
+var messages2 = {
+  comment: "has a comment behind it: comments need a line of their own",
+  spaces: "contains spaces: write one tag per line, or commas between them",
+  tagForm: "or another name of letters, digits, `.`, `_` and `-` that begins with a letter, digit or `_`",
+  cache: "begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch of this name, set `tags`"
+};
+function parseTags({ input: input5, text }, options, report) {
+  const tagOptions = { ...options, input: input5, report };
+  const lines = splitLines(text).map(({ text: text2 }) => unquote(text2) ?? text2);
+  if (lines.length === 0) return planByEvent(tagOptions);
+  if (options.flavor.given || lines.some(isRule)) return planByRules(lines, tagOptions);
+  const { names: names2, references } = parseNames(lines, tagOptions);
+  return { names: [...new Set(names2.map(replaceInvalid))], references, byEvent: false, notes: [] };
+}
+function planByEvent(options) {
+  const { event, flavor } = options;
+  const { names: names2, latest } = defaultTags(event);
+  if (names2.some((tag) => isEphemeral(tag, event, false)))
+    return { names: [ephemeralTag(event, matrixParts(options))], references: [], byEvent: true, notes: [] };
+  const tags = flavor.given ? evaluateRules(names2.map(toRawRule), ruleContext({ ...options, flavor: withLatest(flavor, latest) }, [])) : [...names2, ...latest ? ["latest"] : []];
+  refuseCacheTags(tags, options);
+  return { names: tags, references: [], byEvent: true, notes: [] };
+}
+function matrixParts({ flavor, variant, context, ...options }) {
+  const expandPart = (template) => expand(template, context.expressions, rejecter(template, options));
+  return [expandPart(flavor.prefix), variant, expandPart(flavor.suffix)];
+}
+function withLatest(flavor, latest) {
+  const isByEvent = flavor.latest === "auto" || flavor.latest === "highest";
+  return isByEvent ? { ...flavor, latest: latest ? "true" : "false" } : flavor;
+}
+function planByRules(lines, options) {
+  const rules2 = lines.filter(isRule).flatMap((line) => parseRule(line, rejecter(line, options)) ?? []);
+  const plain = parseNames(
+    lines.filter((line) => !isRule(line)),
+    options
+  );
+  const notes = [];
+  const all = [...rules2, ...plain.names.map(toRawRule)];
+  const names2 = evaluateRules(inLineOrder(lines, all), ruleContext(options, notes));
+  refuseCacheTags(names2, options);
+  return { names: names2, references: plain.references, byEvent: true, notes };
+}
+function inLineOrder(lines, rules2) {
+  const position = ({ line }) => lines.findIndex((given) => given === line || !isRule(given) && splitNames(given).includes(line));
+  return [...rules2].sort((a, b) => position(a) - position(b));
+}
+function ruleContext({ event, context, flavor, ...options }, notes) {
+  return {
+    event,
+    context,
+    flavor,
+    sanitise: sanitiseTag,
+    reject: ({ line }, expected) => rejecter(line, options)(expected),
+    note: (text) => notes.push(text)
+  };
+}
+function rejecter(given, { input: input5, report }) {
+  return (expected) => report({ input: input5, given: shorten(given), expected });
+}
+function parseNames(lines, options) {
+  const names2 = /* @__PURE__ */ new Set();
+  const references = /* @__PURE__ */ new Map();
+  for (const entry of lines.flatMap(splitNames)) {
+    const tag = parseTag(entry, options);
+    if (typeof tag === "string") names2.add(tag);
+    else if (tag) references.set(`${formatRepository(tag)}:${tag.tag}`, tag);
+  }
+  return { names: [...names2], references: [...references.values()] };
+}
+function splitNames(line) {
+  const parts = line.split(",").map((part) => part.trim());
+  return parts.filter((part) => part !== "");
+}
+function parseTag(entry, options) {
+  const reject = rejecter(entry, options);
+  if (/[:@]/.test(entry)) {
+    const reference = parseTagReference(lowerCaseRepository(entry, options.event), reject);
+    if (reference) refuseCacheTag(reference.tag, reject);
+    return reference;
+  }
+  const problem = invalidName(entry);
+  if (problem !== void 0) {
+    reject(problem);
+    return void 0;
+  }
+  refuseCacheTag(replaceInvalid(entry), reject);
+  return entry;
+}
+function replaceInvalid(name) {
+  return name.replace(/[^A-Za-z0-9._-]+/g, "-");
+}
+function invalidName(name) {
+  const valid = sanitiseTag(name);
+  if (/\s#/.test(name)) return messages2.comment;
+  if (/\s/.test(name)) return messages2.spaces;
+  if (/^[^/]*\.[^/]*\//.test(name)) {
+    const forms2 = `\`${name}:latest\` for a repository, or \`${valid}\` for a tag`;
+    return `is neither a tag nor a full reference: write ${forms2}`;
+  }
+  if (name.length > longestTag) return `has ${name.length} characters, and a tag has ${longestTag} at most`;
+  return isTag(replaceInvalid(name)) ? void 0 : `is not a valid tag: write \`${valid}\`, ${messages2.tagForm}`;
+}
+function refuseCacheTags(names2, options) {
+  for (const name of names2) refuseCacheTag(name, rejecter(name, options));
+}
+function refuseCacheTag(name, reject) {
+  if (name.startsWith("buildcache-")) reject(messages2.cache);
+}
+function allRepositories(images, { references }) {
+  const all = [...images, ...references.map(({ registry, path }) => ({ registry, path }))];
+  return [...new Map(all.map((repository) => [formatRepository(repository), repository])).values()];
+}
+function imageVersion({ names: [name], references: [reference] }, suffix) {
+  const tag = name ?? reference?.tag;
+  return tag === void 0 ? "" : `${tag}${suffix}`;
+}
+function applyTags(plan, images, suffix, reject) {
+  const withSuffix = (tag) => `${plan.byEvent ? tag.slice(0, Math.max(1, longestTag - suffix.length)) : tag}${suffix}`;
+  const names2 = images.flatMap((image) => plan.names.map((name) => ({ ...image, tag: withSuffix(name) })));
+  const tags = [...names2, ...plan.references.map((reference) => ({ ...reference, tag: withSuffix(reference.tag) }))];
+  for (const tag of new Set(tags.map((reference) => reference.tag)))
+    if (!isTag(tag)) reject(shorten(tag), tooLong(tag, suffix));
+  return [...new Map(tags.map((tag) => [`${formatRepository(tag)}:${tag.tag}`, tag])).values()];
+}
+function tooLong(tag, suffix) {
+  return `has ${tag.length} characters with its suffix \`${shorten(suffix)}\`, and a tag has ${longestTag} at most`;
+}
+
+// src/metadata/image-metadata.ts
+function parseImageMetadata(options) {
+  const { env, event, tags, variant, tagged, report } = options;
+  const notes = /* @__PURE__ */ new Set();
+  const context = metadataContext(
+    event,
+    env,
+    (expected) => report({ input: tags.input, expected }),
+    (text) => notes.add(text)
+  );
+  const flavor = parseFlavor(options.flavor, report);
+  const plan = parseTags(tags, { event, context, flavor, variant }, tagged ? report : () => void 0);
+  const applied = tagged ? plan : { ...plan, names: [], references: [], notes: [] };
+  const generated = (suffix) => generateLabels(event, context, imageVersion(plan, suffix), env);
+  const annotations = requestedAnnotations(options, context);
+  const metadata = {
+    version: (suffix) => imageVersion(plan, suffix),
+    highest: (suffix) => versionTags(flavor, context, suffix),
+    labels: (requested, suffix) => overlayLabels(generated(suffix), requested, context),
+    annotations: (suffix) => overlayAnnotations(generated(suffix), annotations.levels, annotations.requested)
+  };
+  return {
+    ...metadata,
+    plan: applied,
+    warnings: () => [...applied.notes, ...notes],
+    tags: (images, suffix) => applyTags(applied, images, suffix, (given, expected) => report({ input: tags.input, given, expected })),
+    variables: (images, labels) => metadataVariables({
+      version: metadata.version(""),
+      tags: applyTags(plan, images, "", () => void 0).map(formatTagReference),
+      labels: metadata.labels(labels, ""),
+      annotations: metadata.annotations("")
+    })
+  };
+}
+function versionTags({ latest, prefix, suffix }, { expressions, tag }, variantSuffix) {
+  if (latest !== "highest") return void 0;
+  const [before, after] = [prefix, suffix].map((template) => expand(template, expressions, () => void 0));
+  const version = parseSemver(tag);
+  return {
+    prefix: before ?? "",
+    suffix: after ?? "",
+    variantSuffix,
+    gitVersion: version && !version.preRelease ? version.version : ""
+  };
+}
+function requestedAnnotations({ env, annotations, exporterAnnotations, report }, context) {
+  const variable2 = "DOCKER_METADATA_ANNOTATIONS_LEVELS";
+  const given = env[variable2] ?? "";
+  const levels2 = parseLevels(
+    given,
+    (expected) => report({ input: annotations.input, given, expected: `in the variable ${variable2} ${expected}` })
+  );
+  const options = { defaultLevels: levels2, context, report };
+  const entries = exporterAnnotations.entries.map((text) => ({ text }));
+  const ofExporters = parseAnnotationEntries(exporterAnnotations.input, entries, options);
+  return { levels: levels2, requested: [...ofExporters, ...parseAnnotations(annotations, options)] };
+}
+
+// src/inputs/folded-lists.ts
+var variable = /[\s,]([A-Z_][A-Z0-9_]*)=/;
+var dottedKey = /\s((?:[a-z-]+(?:\[[^\]]*\])?:)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)=/;
+var contextName = /\s([\w./-]+)=/;
+var otherEntries = {
+  "build-args": variable,
+  labels: dottedKey,
+  annotations: dottedKey,
+  secrets: /\s([A-Z_][A-Z0-9_]*)=/,
+  "secret-files": contextName,
+  "build-contexts": contextName
+};
+function warnFolded(variants, { text, warn }) {
+  const ofVariants = variants.flatMap(({ buildArgs }) => Object.entries(buildArgs));
+  for (const [input5, pattern] of Object.entries(otherEntries)) {
+    const values = new Map([...entriesOf(text(input5), input5), ...input5 === "build-args" ? ofVariants : []]);
+    for (const [name, value] of values) {
+      const part = otherPart(value, pattern);
+      if (part !== void 0) warn(message(input5, name, input5 === "secrets" ? "another entry" : part));
+    }
+  }
+}
+function entriesOf(text, input5) {
+  return splitRecords(input5, text, () => void 0).filter(({ quoted }) => !quoted).map((entry) => [entry.text.split("=", 1).join(""), entry.text.slice(entry.text.indexOf("=") + 1)]);
+}
+function otherPart(value, pattern) {
+  const other = pattern.exec(value)?.[1];
+  if (other !== void 0) return `\`${other}=\``;
+  return /\s#\s/.test(value) ? "a comment" : void 0;
+}
+function message(input5, name, part) {
+  return `\`${input5}\`: the value of \`${shorten(name)}\` contains ${part}. Entries and comments need a line of their own: use \`|\`, not \`>\`, for lists of several lines.`;
+}
+
+// src/inputs/partial.ts
+function parsePartial(source, push) {
+  const { partial } = parseTable({ partial: ["partial", boolean()] }, source);
+  if (!partial) return { push, partial };
+  const { trust, readOnlyTrigger: readOnlyTrigger2 } = source.event;
+  if (push && trust === "fork") source.note("This run has the level `fork`: with `partial: true` nothing is pushed.");
+  if (trust === "fork" || readOnlyTrigger2 !== void 0 && source.text("push") === "") return { push: false, partial };
+  const form3 = "pushes a part for the merge action, but the other inputs push nothing: remove `partial`, or use";
+  passes(failFor(source.report, "partial"), "true", [[!push, `${form3} \`push: true\` without \`call\``]]);
+  return { push, partial };
+}
+function warnOfIndexAnnotations(annotations, { env, warn }) {
+  if ((env["DOCKER_METADATA_ANNOTATIONS_LEVELS"] ?? "") !== "") return;
+  const levels2 = annotations.filter(({ level }) => level !== "manifest").map(formatLevel);
+  if (levels2.length > 0)
+    warn(
+      `\`annotations\` of the level ${[...new Set(levels2)].join(", ")} have no effect with \`partial: true\`: write them in \`annotations\` of the merge action, which assembles the index.`
+    );
+}
+
+// src/inputs/shared-inputs.ts
+var sharedRows = {
+  /** Report the plan, change nothing. */
+  dryRun: ["dry-run", boolean()],
+  packagesApi: ["packages-api", choice(packagesChoices, "auto")]
+};
+var cleanupModes = { auto: "auto", always: "always", never: "never", true: "auto", false: "never" };
+var cleanupRow = ["cleanup", choice(cleanupModes, "auto")];
+var signInputs = ["sign", "sign-key", "sign-password", "sign-config", "sign-root", "sign-log", "cosign-release"];
+async function parseSign(source, run) {
+  const isGiven = signInputs.some((name) => !/^(?:false)?$/i.test(source.text(name)));
+  return isGiven ? (await import("./chunk-VDHDPNRM.js")).parseSignInputs(source, run) : void 0;
+}
+function parseImageList({ text, report }) {
+  const fail = failFor(report, "image");
+  const entries = splitLines(text("image")).flatMap(
+    (line) => attributeLine.test(line.text) ? [parseEntry(line.text, fail, report)] : splitList(line.text).map(requiredImage)
+  );
+  const found = entries.flatMap(({ name, isRequired }) => {
+    if (name === "") return [];
+    const isPlain = passes(fail, name, [[/\s#/.test(name), "contains a comment: comments need a line of their own"]]);
+    const repository = isPlain ? parseRepository(name.toLowerCase(), (expected) => fail(expected, name)) : void 0;
+    return repository ? [{ repository, isRequired }] : [];
+  });
+  const select = (required) => found.filter(({ isRequired }) => isRequired === required).map(({ repository }) => repository);
+  const images = select(true);
+  const isNamed = (mirror) => images.some((image) => formatRepository(image) === formatRepository(mirror));
+  return { images, mirrors: select(false).filter((mirror) => !isNamed(mirror)) };
+}
+var attributeLine = /^"?(?:name|required)\s*=/;
+var attributeForm = "write `name=docker.io/acme/app,required=false`";
+var requiredImage = (name) => ({ name, isRequired: true });
+function parseEntry(line, fail, report) {
+  const attributes = parseAttributes(line) ?? [];
+  const [name = "", required = ""] = ["name", "required"].map((key) => getAttribute(attributes, key)?.trim());
+  const [unknown] = attributes.find(([key]) => key !== "name" && key !== "required") ?? [];
+  passes(fail, line, [
+    [unknown !== void 0, `has an unknown attribute \`${shorten(unknown ?? "")}\`: ${attributeForm}`],
+    [name === "", `has no name: ${attributeForm}`]
+  ]);
+  return { name, isRequired: parseBoolean("image", required === "" ? "true" : required, report) };
+}
+
+// src/inputs/variants.ts
+function repositoriesOf(variants) {
+  return variants.flatMap(({ images, mirrors = [] }) => [...images, ...mirrors.map(({ repository }) => repository)]);
+}
+var input3 = "variants";
+var keys = ["target", "file", "build-args", "labels", "platforms", "tag-suffix", "test", "test-target"];
+var namePattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/;
+var mapForm = "write `slim: {target: slim}`, one variant per line";
+function isVariantName(name, fail) {
+  return passes(fail, name, [
+    [
+      !namePattern.test(name),
+      "is not a valid name: a name is a part of tags, so it has letters, digits, `.`, `_` and `-`, at most 63, and begins with a letter, digit or `_`"
+    ]
+  ]);
+}
+async function parseVariants(text, step, env, report) {
+  const fail = failFor(report, input3);
+  const expected = `is not a map of variants: ${mapForm}`;
+  const map = await parseYamlMap(text, { input: input3, expected }, report);
+  const names2 = map ? await parseYamlKeys(text) : [];
+  passes(fail, text, [[map !== void 0 && names2.length === 0, expected]]);
+  checkNames(names2, fail);
+  return names2.map((name) => parseVariant(name, map?.[name], step, { env, report, fail }));
+}
+function checkNames(names2, fail) {
+  const valid = names2.filter((name) => isVariantName(name, fail));
+  for (const name of repeated(valid, (one) => one.toLowerCase())) {
+    const other = valid.findLast((one) => one !== name && one.toLowerCase() === name.toLowerCase()) ?? "";
+    fail(`shares its cache tag with \`${other}\` on registries that ignore case: choose another name`, name);
+  }
+}
+function parseVariant(name, entry, step, context) {
+  const { env, report, fail } = context;
+  const where = ` in \`${name}\``;
+  if (entry !== "" && !isRecord(entry)) fail(`has no map of settings: ${mapForm}`, name);
+  const map = withTestCommand(isRecord(entry) ? entry : {});
+  const text = parseFields(map, { what: "a variant", keys, where }, fail);
+  const lines = (key) => parseLines(map, key, where, context);
+  const platforms = lines("platforms").flatMap((line) => splitList(line.text));
+  return {
+    name,
+    tagSuffix: parseSuffix(text("tag-suffix") ?? (namePattern.test(name) ? `-${name}` : ""), fail),
+    file: text("file") ?? step.file,
+    target: text("target") ?? step.target,
+    buildArgs: { ...step.buildArgs, ...parseRecord({ input: input3, where, lookUp: env }, lines("build-args"), report) },
+    labels: {
+      ...step.labels,
+      ...parseRecord({ input: input3, where }, normaliseEntries(input3, lines("labels"), report), report)
+    },
+    platforms: platforms.length > 0 ? parsePlatforms(input3, platforms, report) : step.platforms,
+    test: text("test") ?? step.test,
+    testTarget: text("test-target") ?? step.testTarget
+  };
+}
+function parseSuffix(suffix, fail) {
+  const message2 = "is not a valid tag-suffix: use letters, digits, `.`, `_` and `-`, as in `-slim`";
+  return passes(fail, suffix, [[!/^[A-Za-z0-9._-]{0,127}$/.test(suffix), message2]]) ? suffix : "";
+}
+function parseLines(map, key, where, { report, fail }) {
+  const value = fieldOf(map, key) ?? "";
+  if (typeof value === "string") return splitRecords(input3, value, report);
+  const isMap = isRecord(value) && key !== "platforms";
+  const lines = isMap ? Object.entries(value).map(([name, text]) => typeof text === "string" ? `${name}=${text}` : text) : value;
+  const forms2 = key === "platforms" ? "a string or a list" : "lines of `NAME=value`, a list or a map of them";
+  return listField({ [key]: lines }, key, fail, `${forms2}${where}`).map((text) => ({ text, line: 0 }));
+}
+
+// src/inputs/image-inputs.ts
+var readOnlyTriggers = {
+  fork: "this run builds a pull request from a fork, whose token can only read. `push: true` pushes with another login.",
+  Dependabot: "Dependabot triggered this run, whose token can only read by default. `push: true` pushes, with `permissions: packages: write` or with another login."
+};
+function parsePush(source, settings) {
+  const { text, report } = source;
+  const { imagePush, call } = settings;
+  const given = text("push");
+  const isOther = asksForOther(source, settings);
+  const push = parseBoolean("push", given || String(pushesByDefault(source, imagePush, isOther)), report);
+  failEach(failFor(report, "push", given), [
+    [push && call !== void 0, `has no effect with \`call: ${call ?? ""}\`, which builds nothing: remove it`],
+    [!push && imagePush === "yes", "contradicts `outputs`, which pushes: remove one of them"],
+    [push && imagePush === "no", "contradicts `outputs`, which does not push: remove one of them"]
+  ]);
+  const isUnspecified = given === "" && imagePush === "unspecified" && !isOther && text("image") !== "";
+  const message2 = "has an image, but does not specify whether to push it: write `push: true` or `push: false`";
+  passes(failFor(report, "outputs"), text("outputs"), [[isUnspecified, message2]]);
+  return push && !call;
+}
+function asksForOther({ text }, { load, exports, call }) {
+  const onlyNodes = text("dry-run") === "nodes" && text("image") === "" && text("tags") === "";
+  return [load, exports.length > 0, call, /\bcacheonly\b/.test(text("outputs")), onlyNodes].some(Boolean);
+}
+function pushesByDefault({ text, note, event }, imagePush, isOther) {
+  if (imagePush !== void 0 || isOther) return imagePush === "yes";
+  const reason = event.readOnlyTrigger && readOnlyTriggers[event.readOnlyTrigger];
+  if (reason !== void 0 && text("push") === "") note(`Nothing is pushed, because ${reason}`);
+  return reason === void 0;
+}
+async function parseImageInputs(source, { push, partial }, { load, call, imageAnnotations }) {
+  const { text, report } = source;
+  const { images, mirrors } = parseImageList(source);
+  const named = (input5) => ({ input: input5, text: text(input5) });
+  const metadata = parseImageMetadata({
+    env: source.env,
+    event: source.event,
+    tags: named("tags"),
+    flavor: named("flavor"),
+    annotations: named("annotations"),
+    variant: text("variant"),
+    exporterAnnotations: { input: "outputs", entries: imageAnnotations },
+    tagged: push || load || text("tags") !== "",
+    report
+  });
+  const repositories = withoutMirrors(allRepositories(images, metadata.plan), mirrors, source);
+  if (push) checkTagged(source, repositories, metadata.plan, partial);
+  const context = parseContext(source);
+  const drafts = await parseDrafts2(source, (labels) => ({ ...metadata.variables(images, labels), ...source.env }));
+  const tagsOf = (suffix) => partial ? [] : metadata.tags([...images, ...mirrors], suffix);
+  const variants = drafts.map((draft) => ({
+    name: draft.name,
+    images: repositories,
+    ...byRepository(tagsOf(draft.tagSuffix), mirrors, push && !partial),
+    platforms: draft.platforms,
+    context: context ?? "",
+    ...dockerfileOf(draft, context, source),
+    buildArgs: draft.buildArgs,
+    labels: metadata.labels(draft.labels, draft.tagSuffix),
+    annotations: metadata.annotations(draft.tagSuffix),
+    ...versionOf(metadata, draft.tagSuffix),
+    ...parseImageTests(draft, call, source)
+  }));
+  checkVariants(variants, partial, source);
+  return { variants, warnings: metadata.warnings() };
+}
+function versionOf({ version, highest }, suffix) {
+  const tags = highest(suffix);
+  return { version: version(suffix), ...tags && { highest: tags } };
+}
+function isListed(repository, list2) {
+  return list2.some((one) => isSameRepository(one, repository));
+}
+var onlyMirrors = "lists only mirrors (`required=false`): at least one repository must be required";
+function withoutMirrors(all, mirrors, { report }) {
+  const required = all.filter((one) => !isListed(one, mirrors));
+  passes(failFor(report, "image"), void 0, [[mirrors.length > 0 && required.length === 0, onlyMirrors]]);
+  return required;
+}
+function byRepository(tags, mirrors, isCopied) {
+  const withTags = mirrors.map((repository) => ({
+    repository,
+    tags: tags.filter((tag) => isSameRepository(tag, repository))
+  }));
+  return {
+    tags: tags.filter((tag) => !isListed(tag, mirrors)),
+    ...isCopied && mirrors.length > 0 && { mirrors: withTags }
+  };
+}
+function checkVariants(variants, partial, source) {
+  checkTagsDiffer(variants, source);
+  warnFolded(variants, source);
+  if (partial) warnOfIndexAnnotations(variants[0]?.annotations ?? [], source);
+}
+function dockerfileOf({ file, target }, context, source) {
+  const input5 = file === source.text("file") ? "file" : "variants";
+  const path = context === void 0 ? void 0 : parseDockerfile({ input: input5, file, context }, source);
+  return { ...path !== void 0 && { file: path }, ...target !== "" && { target } };
+}
+async function parseDrafts2({ text, report }, variablesOf) {
+  const name = text("variant");
+  const labelEntries = normaliseEntries("labels", splitRecords("labels", text("labels"), report), report);
+  const labels = parseRecord({ input: "labels" }, labelEntries, report);
+  const env = variablesOf(labels);
+  const step = {
+    name: name !== "" && isVariantName(name, failFor(report, "variant")) ? name : "",
+    tagSuffix: "",
+    file: text("file"),
+    target: text("target"),
+    buildArgs: parseRecordInput({ input: "build-args", lookUp: env }, text("build-args"), report),
+    labels,
+    platforms: parsePlatforms("platforms", splitList(text("platforms")), report),
+    test: text("test"),
+    testTarget: text("test-target")
+  };
+  if (text("variants") === "") return [step];
+  passes(failFor(report, "variant"), name, [
+    [name !== "", "cannot be combined with `variants`: a step builds one named variant or several; remove one of them"]
+  ]);
+  return await parseVariants(text("variants"), step, env, report);
+}
+
+// src/inputs/nodes/builder-store.ts
+import { join as join2 } from "node:path";
+function buildxConfigDir(env) {
+  const { BUILDX_CONFIG: dir = "" } = env;
+  return dir === "" ? join2(dockerConfigDir(env), "buildx") : dir;
+}
+function createBuilderStore(env) {
+  const instances = join2(buildxConfigDir(env), "instances");
+  const defaults = join2(buildxConfigDir(env), "buildkitd.default.toml");
+  return {
+    list: () => tryList(instances).sort(),
+    read: (name) => tryRead(join2(instances, name)) || void 0,
+    defaultConfig: () => ({ file: defaults, text: tryRead(defaults).trim() }),
+    contextHost: (name) => contextHost(dockerConfigDir(env), name)
+  };
+}
+
+// src/inputs/registries.ts
+var input4 = "registries";
+var keys2 = ["ca", "http", "insecure", "mirrors"];
+var form2 = "write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line";
+var hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+async function parseRegistries(source) {
+  const text = source.text(input4);
+  const map = text === "" ? {} : await parseYamlMap(text, { input: input4, expected: `is not a map of registries: ${form2}` }, source.report);
+  const hosts = Object.entries(map ?? {}).flatMap(([host, entry]) => {
+    const parsed = parseHost(host, entry, source);
+    return parsed ? [[host.toLowerCase(), parsed]] : [];
+  });
+  return Object.fromEntries(hosts);
+}
+function parseHost(host, entry, source) {
+  const fail = failFor(source.report, input4, host);
+  const forms2 = "write it as in image names, `registry.example.com:5000`, without a scheme";
+  passes(fail, host, [[!hostPattern.test(host), `is not a valid host: ${forms2}`]]);
+  passes(fail, host, [[!isRecord(entry), `has no settings: ${form2}`]]);
+  if (!isRecord(entry)) return void 0;
+  const text = parseFields(entry, { what: "a registry", keys: keys2, where: ` in \`${host}\`` }, fail);
+  const flag = (key) => parseBoolean(
+    input4,
+    text(key) ?? "false",
+    (issue) => source.report({ ...issue, given: `${key}: ${issue.given ?? ""}` })
+  );
+  const settings = { ca: parseCa(text("ca") ?? "", source, fail), http: flag("http"), insecure: flag("insecure") };
+  passes(fail, host, [
+    [settings.http && settings.ca !== "", "has `http` and `ca`, but plain http has no certificate: remove one of them"]
+  ]);
+  return { ...settings, mirrors: parseMirrors(entry, fail) };
+}
+function parseCa(text, { paths }, fail) {
+  if (text === "" || text.includes("-----BEGIN")) return text === "" ? "" : restorePem(text);
+  const failCa = (expected) => fail(expected, `ca: ${text}`);
+  const path = paths.absolute(text);
+  const message2 = `is neither a PEM certificate nor a file that contains one: ${path} was not found`;
+  if (!passes(failCa, void 0, [[!paths.exists(path), message2]])) return "";
+  const pem = paths.readFile(text, failCa);
+  const isPem = pem === "" || pem.includes("-----BEGIN");
+  return passes(failCa, void 0, [[!isPem, "is a file without a PEM certificate"]]) && pem !== "" ? `${pem}
+` : "";
+}
+var mirrorForm = "is not a valid mirror: write its host, `mirror.example.com`, without a scheme";
+function parseMirrors(entry, fail) {
+  const mirrors = listField(entry, "mirrors", fail).flatMap((line) => splitList(line));
+  const isHost = (mirror) => hostPattern.test(mirror.split("/")[0] ?? "") && !mirror.includes("://");
+  return mirrors.filter((mirror) => passes(fail, mirror, [[!isHost(mirror), mirrorForm]]));
+}
+function checkSections(config, hosts, report) {
+  for (const host of Object.keys(hosts))
+    passes(failFor(report, input4), host, [
+      [
+        registrySections(config, host) !== "",
+        "also has a section in the configuration of buildkitd: write all of its settings in one of the two"
+      ]
+    ]);
+}
+function checkReach(config, images, report) {
+  for (const host of new Set(images.map(({ registry }) => registry))) {
+    const key = /^\s*(http|insecure|ca)\s*=/m.exec(registrySections(config, host))?.[1] ?? "";
+    const form3 = `registries: {${host}: {${key}: \u2026}}`;
+    passes(failFor(report, "buildkitd-config-inline"), `[registry."${host}"] ${key}`, [
+      [key !== "", `applies only to the daemons: write \`${form3}\`, so that the login and the checks use it too`]
+    ]);
+  }
+}
+
+// src/inputs/telemetry.ts
+var defaultTimeout = 1e4;
+var generalEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+var endpointForm = "is not an http or https URL without a password, such as `https://collector.example.com:4318`";
+var grpcProtocol = "since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318";
+function parseTelemetry(source) {
+  const { env } = source;
+  const resource = { "service.name": "multiarch-build", ...parsePairs(env["OTEL_RESOURCE_ATTRIBUTES"]) };
+  const name = env["OTEL_SERVICE_NAME"] ?? "";
+  const parent = parseTraceparent(env["TRACEPARENT"] ?? "");
+  const traces = isSampled(env) ? parseSignal("traces", source) : void 0;
+  const metrics = parseSignal("metrics", source);
+  return {
+    ...traces && { traces },
+    ...metrics && { metrics },
+    resource: name === "" ? resource : { ...resource, "service.name": name },
+    ...parent && { parent },
+    traceState: parent ? env["TRACESTATE"] ?? "" : ""
+  };
+}
+function telemetrySecrets(env) {
+  const headers = ["", "TRACES_", "METRICS_"].map((signal) => env[`OTEL_EXPORTER_OTLP_${signal}HEADERS`] ?? "");
+  const values = headers.flatMap((text) => [...text.split(",").map(valueOf), ...Object.values(parsePairs(text))]);
+  return values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i, "")]);
+}
+var valueOf = (pair) => pair.slice(pair.indexOf("=") + 1).trim();
+function isSampled(env) {
+  const isRecorded = !/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(env["TRACEPARENT"] ?? "");
+  const samplers = {
+    always_on: true,
+    always_off: false,
+    parentbased_always_on: isRecorded,
+    parentbased_always_off: isRecorded && env["TRACEPARENT"] !== void 0
+  };
+  return samplers[env["OTEL_TRACES_SAMPLER"] ?? ""] ?? isRecorded;
+}
+function parseSignal(signal, source) {
+  const { env } = source;
+  const variable2 = (name) => firstGiven(env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`], env[`OTEL_EXPORTER_OTLP_${name}`]);
+  const exporters = splitList(env[`OTEL_${signal.toUpperCase()}_EXPORTER`] ?? "");
+  const isOff = env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true";
+  const url = parseEndpoint2(signal, source, variable2("PROTOCOL"));
+  if (url === "" || isOff || exporters.length > 0 && !exporters.includes("otlp")) return void 0;
+  const timeout = Number(variable2("TIMEOUT") || defaultTimeout);
+  return {
+    url,
+    headers: Object.fromEntries(Object.entries(parsePairs(variable2("HEADERS"))).filter(isHeader)),
+    timeout: timeout > 0 ? timeout : defaultTimeout,
+    gzip: variable2("COMPRESSION") === "gzip",
+    certificate: variable2("CERTIFICATE")
+  };
+}
+function firstGiven(...texts) {
+  return texts.find((text) => text !== void 0 && text !== "") ?? "";
+}
+function parseEndpoint2(signal, { env, text, report, warn }, protocol) {
+  const given = text("otlp-endpoint");
+  const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
+  if (given !== "" && !isEndpoint(given)) failFor(report, "otlp-endpoint", withoutPassword(given))(endpointForm);
+  const endpoints = { [own]: env[own], "otlp-endpoint": given, [generalEndpoint]: env[generalEndpoint] };
+  const [name, endpoint = ""] = Object.entries(endpoints).find(([, url]) => firstGiven(url) !== "") ?? [];
+  if (name === void 0) return "";
+  const problem = name === "otlp-endpoint" ? void 0 : findProblem2(endpoint, protocol);
+  if (problem !== void 0) warn(`No ${signal} are sent to ${name}, ${problem}.`);
+  if (problem !== void 0 || !isEndpoint(endpoint)) return "";
+  return name === own ? endpoint : withPath(endpoint, `v1/${signal}`);
+}
+function findProblem2(endpoint, protocol) {
+  if (protocol === "grpc") return grpcProtocol;
+  return isEndpoint(endpoint) ? void 0 : `since it ${endpointForm}`;
+}
+function withPath(endpoint, path) {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}
+function isEndpoint(text) {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
+}
+function withoutPassword(text) {
+  return shorten(text.replace(/\/\/[^/@]*@/, "//***@"));
+}
+function parsePairs(text = "") {
+  const pairs = text.split(",").flatMap((pair) => {
+    const [, key = ""] = /^([^=]+)=/.exec(pair) ?? [];
+    const value = valueOf(pair);
+    return key.trim() === "" ? [] : [[key.trim(), /%(?![0-9a-f]{2})/i.test(value) ? value : decode(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+function isHeader([name, value]) {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+function parseTraceparent(text) {
+  const [, traceId = "", spanId = ""] = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(text) ?? [];
+  return /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(spanId) ? { traceId, spanId } : void 0;
+}
+
+// src/inputs/unknown-inputs.ts
+var alternatives2 = {
+  // docker/setup-buildx-action
+  config: "use `buildkitd-config`",
+  "config-inline": "use `buildkitd-config-inline`",
+  name: "the builder\u2019s name is unique on every node; read it from the output `name`",
+  // docker/login-action
+  scope: "write it in an entry of `registry-auth`",
+  // docker/metadata-action
+  "bake-target": "there is no bake file; the output `json` has its content",
+  images: "use `image`",
+  "sep-annotations": "outputs have one entry per line, and `json` has them as lists",
+  "sep-labels": "outputs have one entry per line, and `json` has them as lists",
+  "sep-tags": "outputs have one entry per line, and `json` has them as lists",
+  // Common misspellings of ours
+  dockerfile: "use `file`",
+  node: "use `nodes`",
+  platform: "use `platforms`",
+  tag: "use `tags`"
+};
+function checkNames2({ env, report, warn }, known, isDeleting = false) {
+  const inherits = passesParentInputs(env);
+  for (const [name, value] of inputsIn(env).filter(([name2]) => !known.includes(name2))) {
+    const problem = `is not an input of this action${hint(name, known)}`;
+    const [shown, advice] = [shorten(name), remedy(name, inherits)];
+    if (value.trim() === "" || inherits && !isDeleting) warn(`\`${shown}\` ${problem}`);
+    else if (isDeleting || isMisspelled(name, known)) report({ input: shown, expected: `${problem} ${advice}` });
+    else warn(`\`${shown}\` ${problem} ${advice}`);
+  }
+}
+function inputsIn(env) {
+  return Object.entries(env).flatMap(([variable2, value = ""]) => {
+    const name = new RegExp("^INPUT_(\\P{Ll}+)$", "u").exec(variable2)?.[1];
+    return name === void 0 ? [] : [[name.toLowerCase(), value]];
+  });
+}
+function isMisspelled(name, known) {
+  return /\W/.test(name) || Object.hasOwn(alternatives2, name) || didYouMean(name, known) !== "";
+}
+function remedy(name, inherits) {
+  const variable2 = shorten(`INPUT_${name.toUpperCase()}`);
+  return inherits ? `If it is an input of an enclosing composite action, write \`${variable2}: ''\` in \`env\` of this step` : `If the step does not set it, the job has a variable \`${variable2}\`: rename the variable`;
+}
+function hint(name, known) {
+  const alternative = Object.hasOwn(alternatives2, name) ? alternatives2[name] : void 0;
+  return alternative === void 0 ? didYouMean(name, known) || "; the README lists all inputs." : `: ${alternative}.`;
+}
+
+// src/inputs/inputs.ts
+var rows3 = {
+  ...sharedRows,
+  /** Report the plan, or only the state of the nodes; change nothing. */
+  dryRun: ["dry-run", choice({ true: true, nodes: "nodes", false: false }, false)],
+  buildx: ["version", parseBuildxVersion],
+  /** Whether `docker build` must be buildx for later steps. */
+  install: ["install", boolean()],
+  /** Whether a downloaded buildx is stored in the job's cache service. */
+  cacheBinary: ["cache-binary", boolean(true)],
+  /** Whether a failing Dockerfile step ends the builds of the other targets. */
+  failFast: ["fail-fast", boolean(true)],
+  /** Whether later steps of the job may use the logins, until the post step. */
+  login: ["login", choice({ step: "step", job: "job" }, "step")],
+  cleanup: cleanupRow,
+  /** Whether the job gets a summary. */
+  summary: ["summary", boolean(true)]
+};
+async function readInputs(env, platformEvent, files = hostFiles, builders = createBuilderStore(env)) {
+  const diagnostics = new Diagnostics();
+  const given = (name) => (env[variableOf(name)] ?? "").trim();
+  const paths = new LocalPaths(platformEvent.workspace, files, diagnostics.report);
+  const { texts, nodeList } = await parseAliases({ given, paths, diagnostics });
+  const { report, warn, note, hasIssue } = diagnostics;
+  const text = (name) => texts.get(name) ?? given(name);
+  const trust = parseTrust({ event: platformEvent, text, report });
+  const event = { ...platformEvent, trust };
+  const source = { env, event, paths, text, report, warn, note, hasIssue };
+  checkNames2(source, mainInputs);
+  const builder = await parseBuilderInputs({ ...source, nodeList }, builders);
+  const build2 = await parseBuild(source, builder);
+  const inputs = {
+    ...builder,
+    ...build2,
+    ...parseTable(rows3, source),
+    trust,
+    cache: parseCache(source),
+    logins: await parseLogins(source, { images: repositoriesOf(build2.variants), push: build2.push || hasIssue("push") }),
+    tagsGiven: text("tags") !== "",
+    token: text("github-token"),
+    telemetry: parseTelemetry(source),
+    checkAnnotations: !/^(?:0|f|false)$/i.test(env["DOCKER_BUILD_CHECKS_ANNOTATIONS"] ?? "")
+  };
+  diagnostics.throwIssues();
+  const warnings = [...diagnostics.warnings, ...build2.warnings];
+  return { ...inputs, warnings, notes: diagnostics.notes, localPaths: paths.used };
+}
+async function parseBuild(source, { nodes }) {
+  const { text, report } = source;
+  const settings = parseSettingsForTrust(source);
+  const pushed = parsePartial(source, parsePush(source, settings));
+  const { variants, warnings } = await parseImageInputs(source, pushed, settings);
+  checkPlatforms(variants, nodes, source);
+  const native = [...new Set(nodes.flatMap(({ platforms: platforms2 }) => platforms2))];
+  const platforms = variants.map((variant) => variant.platforms.length > 0 ? variant.platforms : native);
+  checkTogether(settings, platforms, source);
+  const parts = variants.flatMap(({ name }, index) => platforms[index]?.map((one) => exportPart(name, one)) ?? []);
+  if (parts.length > 1)
+    for (const files of settings.exports.filter((files2) => !isArchive(files2)))
+      for (const part of parts) source.paths.use(exportDest(files, part), "outputs", "directory");
+  const registries = await parseRegistries(source);
+  checkSections(text("buildkitd-config-inline"), registries, report);
+  checkReach(text("buildkitd-config-inline"), imagesOf(variants), report);
+  return {
+    ...pushed,
+    sign: await parseSign(source, { ...pushed, trust: source.event.trust }),
+    variants,
+    warnings,
+    registries,
+    settings: withGitAccess(settings, variants[0]?.context ?? "", source)
+  };
+}
+function imagesOf(variants) {
+  return variants.flatMap(({ images }) => images);
+}
+
+// src/inputs/secrets-to-mask.ts
+var sources = {
+  passwords: (text) => [text("password"), text("sign-password")],
+  "platform tokens": (text) => [text("github-token")],
+  "SSH keys": (text) => sshKeyParts(text("ssh-private-key")),
+  "signing keys": (text) => text("sign-key").includes("://") ? [] : sshKeyParts(text("sign-key")),
+  "build secrets, as given": (text) => [text("secrets")],
+  "values of build secrets": (text) => secretValues(text("secrets")),
+  "variables of build secrets": (_, env) => secretVariablesOf(env).map((name) => env[name] ?? ""),
+  "passwords of registry-auth": (text) => listedPasswords(text("registry-auth")),
+  "inline TLS keys": (text) => keyLines(["driver-opts", "nodes", "append"].map(text).join("\n")),
+  "cache credentials": (text) => ["cache", "cache-from", "cache-to"].flatMap((name) => cacheSecrets(text(name))),
+  "headers of telemetry": (_, env) => telemetrySecrets(env),
+  "cache credentials of the job": (_, env) => cacheEnvSecrets(env),
+  "logins as registries receive them": (text) => basicLogins(text("username"), text("password")),
+  "credentials in URLs": (text) => urlInputs.map(text).flatMap(urlCredentials),
+  "credentials of proxies": (_, env) => proxyVariables.flatMap((name) => urlCredentials(env[name] ?? ""))
+};
+var urlInputs = ["context", "build-contexts", "build-args", "variants", "otlp-endpoint", "cache-from", "cache-to"];
+var proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+var shortestToken = 20;
+function secretsToMask(env) {
+  const text = (input5) => env[variableOf(input5)] ?? "";
+  const values = Object.values(sources).flatMap((find) => find(text, env));
+  const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim());
+  const short = ["password", "sign-password", "github-token"].map((input5) => text(input5).trim());
+  const masked = lines.filter((line) => line.length > 3 || line !== "" && short.includes(line));
+  return [.../* @__PURE__ */ new Set([...masked, ...masked.flatMap(encodings)])];
+}
+function encodings(value) {
+  return [JSON.stringify(value).slice(1, -1), encodeUrl(value)].filter((encoded) => encoded !== value);
+}
+function encodeUrl(value) {
+  try {
+    return encodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function basicLogins(username, password) {
+  const login = [username.trim(), password.trim()];
+  return login.includes("") ? [] : [Buffer.from(login.join(":")).toString("base64")];
+}
+function urlCredentials(text) {
+  return [...text.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([, user = "", password = ""]) => [...user.length >= shortestToken ? [user] : [], password]).flatMap((value) => [value, decodeUrl(value)]);
+}
+function decodeUrl(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function sshKeyParts(text) {
+  return text.replace(/^\s*#.*$/gm, "").replace(/-----(BEGIN|END)[^-]*-----/g, "\n").split(/\s+|\\r\\n|\\n/).filter((part) => part.length > 7);
+}
+function secretValues(text) {
+  return text.split(/[\r\n]+/).flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, "")].flat()).map((value) => value.replaceAll('""', '"'));
+}
+function listedPasswords(text) {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(
+    ([, value = ""]) => value.trim().replace(/^(["'])(.*)\1$/s, "$2")
+  );
+}
+
+// src/registry/credentials/login.ts
+import { existsSync as existsSync3 } from "node:fs";
+import { delimiter, join as join3 } from "node:path";
+async function credentialsFor(repository, logins, dockerConfig, runHelper2) {
+  const login = findStepLogin(repository, logins);
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) };
+  const key = dockerConfigKey(repository.registry);
+  const config = asRecord(dockerConfig);
+  const helper = credentialHelper(key, config);
+  const helperOutput = helper === "" ? void 0 : await runHelper2(helper, key);
+  const found = parseHelperOutput(helperOutput ?? "") ?? storedCredentials(key, config);
+  return found && { ...found, origin: "job" };
+}
+function createHelperRunner({ debug, info }) {
+  const outputs = /* @__PURE__ */ new Map();
+  const run = async (helper, registry) => {
+    const command = `docker-credential-${helper}`;
+    try {
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ["get"], { input: registry, deadline: 2e4 }),
+        info
+      );
+      if (code === 0) return stdout;
+      debug(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`);
+    } catch (error) {
+      debug(`${command} could not be started for ${registry}: ${errorMessage(error)}`);
+    }
+    return void 0;
+  };
+  return (helper, registry) => {
+    const output = outputs.get(registry) ?? run(helper, registry);
+    outputs.set(registry, output);
+    return output;
+  };
+}
+function missingHelpers(dockerConfig, registries, env) {
+  const config = asRecord(dockerConfig);
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config));
+  const used = [.../* @__PURE__ */ new Set([...helpers, asText(config["credsStore"])])].filter((helper) => helper !== "");
+  const dirs = (env["PATH"] ?? "").split(delimiter);
+  return used.map((helper) => `docker-credential-${helper}`).filter((command) => !dirs.some((dir) => existsSync3(join3(dir, command)))).map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }));
+}
+var helperHint = "names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";
+function parseHelperOutput(output) {
+  const { Username: username, Secret: secret } = asRecord(tryParseJson(output));
+  const password = asText(secret);
+  if (password === "") return void 0;
+  return username === "<token>" ? { username: "", password: "", identityToken: password } : { username: asText(username), password };
+}
+
+// src/run/journal.ts
+import { appendFileSync, existsSync as existsSync4, readFileSync as readFileSync2 } from "node:fs";
+function createJournal({ journal: path }) {
+  writePrivate(path, "");
+}
+function openJournal({ journal: path }) {
+  return { note: (entry) => appendFileSync(path, `${JSON.stringify(entry)}
+`, { mode: 384 }) };
+}
+
+// src/job/event.ts
+async function describeEvent(job2) {
+  const details = job2.eventDetails();
+  if (!details) return await withCommitDate(job2.event);
+  const event = await withRepositoryDetails(job2.event, job2.env, details);
+  return await withCommitDate(event, usesCommitDate(job2.env) ? details.commitDate : void 0);
+}
+
+// src/registry/credentials/platform-token.ts
+var deadline = 1e4;
+async function dropTokenIfJobHasLogin(logins, { images, push, registries, log }) {
+  const clientFor = createClientFactory({ ...registries, log: () => void 0 }, AbortSignal.timeout(deadline));
+  const check = async (image) => {
+    if (await registries.credentials(image) === void 0) return void 0;
+    const client = await clientFor(image);
+    try {
+      await (push ? (await client.checkPush(image.path)).ended : client.ping());
+      return "";
+    } catch (error) {
+      return isRejected(error) ? void 0 : errorMessage(error);
+    }
+  };
+  const isReplaced = async ({ registry, isPlatformToken }) => {
+    const here = images.filter((image) => image.registry === registry);
+    if (!isPlatformToken || here.length === 0) return false;
+    const results = await Promise.all(here.map(check));
+    if (results.includes(void 0)) return false;
+    const problem = results.find((result) => result !== "");
+    const suffix = problem === void 0 ? "" : ` It could not be checked: ${problem}`;
+    log.info(`${registry}: using the existing login instead of the token.${suffix}`);
+    return true;
+  };
+  const replaced = await Promise.all(logins.map(isReplaced));
+  return logins.filter((_, index) => !replaced[index]);
+}
+function isRejected(error) {
+  return error instanceof RegistryError && (error.kind === "denied" || error.kind === "unauthorized");
+}
+
+// src/job/registries.ts
+var longWait = 6e4;
+function createRegistryAccess(logins, dockerConfig, hosts = {}) {
+  const transports = /* @__PURE__ */ new Map();
+  return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
+    isPlain: (host) => hosts[host]?.http === true,
+    credentials: createCredentials(logins, dockerConfig),
+    fetch: createFetch(process.env, hosts),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry);
+      transports.set(registry, raw);
+      return raw;
+    },
+    log: runnerLog.debug,
+    onWait: (text, waited) => waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)
+  };
+}
+var runHelper = createHelperRunner(runnerLog);
+function createCredentials(logins, dockerConfig) {
+  const cache = /* @__PURE__ */ new Map();
+  return (repository) => {
+    const name = formatRepository(repository);
+    const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper);
+    cache.set(name, credentials);
+    return credentials;
+  };
+}
+
+// src/job/logins.ts
+async function resolveLogins(job2, options) {
+  const { logins, images, required = images, sources: sources2 = [], push, hosts } = options;
+  const { env, log } = job2;
+  const dockerConfig = loadJobDockerConfig(env, log.warn);
+  const registries = createRegistryAccess([], dockerConfig, hosts);
+  const isMirror = (host) => images.some(({ registry }) => registry === host) && !required.some(({ registry }) => registry === host);
+  const exchanged = await logWait("logins", exchangeKeys(job2, logins, { isMirror, fetch: registries.fetch }), log.info);
+  const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log });
+  const onlyRead = sources2.filter((source) => !images.some(({ registry }) => registry === source.registry));
+  const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log });
+  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim());
+  job2.mask(lines.filter((line) => line.length > 3));
+  return { logins: resolved, registries: createRegistryAccess(resolved, dockerConfig, hosts), dockerConfig };
+}
+async function exchangeKeys({ env, log }, logins, { isMirror, fetch }) {
+  const access = { env, fetch };
+  const exchange = async (some) => {
+    if (!some.some(({ ecr = false, hubOidc = false }) => ecr || hubOidc)) return some;
+    const { exchangeHubTokens } = await import("./chunk-QUPBQCJ6.js");
+    const { exchangeEcrKeys } = await import("./chunk-DOEGBUJM.js");
+    return await exchangeEcrKeys(await exchangeHubTokens(some, access), access);
+  };
+  const required = exchange(logins.filter(({ registry }) => !isMirror(registry)));
+  const optional = logins.filter(({ registry }) => isMirror(registry)).map(async (login) => {
+    return await exchange([login]).catch((error) => {
+      log.warn(`No login at ${login.registry}, which has only mirrors: ${errorMessage(error)}`);
+      return [];
+    });
+  });
+  return [...await required, ...(await Promise.all(optional)).flat()];
+}
+
+// src/run/owner.ts
+import { lstatSync, readdirSync as readdirSync2, readlinkSync as readlinkSync2 } from "node:fs";
+import { hostname } from "node:os";
+
+// src/lib/processes.ts
+import { readdirSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+var programs = /* @__PURE__ */ new Set(["node", "ssh", "ssh-agent", "buildx", "docker-buildx", "cosign"]);
+async function killProcessesIn(dir, text = "") {
+  const pids = await findProcesses(dir, text);
+  if (pids.length === 0) return;
+  for (const pid of pids) trySignal(pid, "SIGTERM");
+  await waitForEnd(pids, 1e3);
+  for (const pid of await findProcesses(dir, text)) trySignal(pid, "SIGKILL");
+}
+async function processIdentity(pid) {
+  if (process.platform === "linux") {
+    const started = tryRead(`/proc/${pid}/stat`).split(") ").pop()?.split(" ")[19];
+    return started === void 0 ? "" : `${pid}:${started}`;
+  }
+  const { code, stdout } = await execTool("ps", ["-o", "lstart=", "-p", String(pid)], { env: minimalEnv() });
+  return code === 0 ? `${pid}:${stdout.trim()}` : "";
+}
+async function waitForEnd(pids, patience2) {
+  for (let waited = 0; waited < patience2 && pids.some(isRunning); waited += 20) await sleep(20);
+}
+async function findProcesses(dir, text) {
+  const rows4 = process.platform === "linux" ? readCommandLines() : await listProcesses();
+  return rows4.filter(({ pid, line }) => pid !== process.pid && line.includes(`${dir}/`) && line.includes(text)).map(({ pid }) => pid);
+}
+function readCommandLines() {
+  const rows4 = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => ({ pid: Number(name), line: tryRead(`/proc/${name}/cmdline`) }));
+  return rows4.filter(
+    ({ pid, line }) => programs.has(basename(line.split("\0")[0] ?? "")) && ownerId(pid) === process.getuid?.()
+  );
+}
+async function listProcesses() {
+  const { stdout } = await execTool("ps", ["-axww", "-o", "pid=,uid=,args="], { env: minimalEnv() });
+  return stdout.split("\n").flatMap((row) => {
+    const [, pid, uid, line = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? [];
+    const isRelevant = Number(uid) === process.getuid?.() && programs.has(basename(line.split(" ")[0] ?? ""));
+    return isRelevant ? [{ pid: Number(pid), line }] : [];
+  });
+}
+function ownerId(pid) {
+  const uid = /^Uid:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/status`))?.[1];
+  return uid === void 0 ? void 0 : Number(uid);
+}
+function trySignal(pid, signal) {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+function isRunning(pid) {
+  if (process.platform === "linux" && tryRead(`/proc/${pid}/stat`).includes(") Z ")) return false;
+  return trySignal(pid, 0);
+}
+
+// src/run/owner.ts
+var runners = ["Runner.Worker", "act", "act_runner", "gitea-runner", "forgejo-runner"];
+async function describeOwner({ scope, runId, runAttempt }) {
+  const [main, runner] = await Promise.all([
+    processIdentity(process.pid),
+    isRunner(process.ppid) ? processIdentity(process.ppid) : ""
+  ]);
+  return { scope, runId, runAttempt, boot: bootId(), pids: pidNamespace(), main, runner };
+}
+function isRunner(pid) {
+  return runners.includes(tryRead(`/proc/${pid}/comm`).trim());
+}
+function writeOwner(dir, owner) {
+  writePrivate(dir.owner, JSON.stringify(owner));
+}
+function bootId() {
+  const id = tryRead("/proc/sys/kernel/random/boot_id").trim();
+  return id === "" ? "" : `${hostname()} ${id}`;
+}
+function pidNamespace() {
+  try {
+    return readlinkSync2("/proc/self/ns/pid");
+  } catch {
+    return process.platform === "linux" ? "" : process.platform;
+  }
+}
+
+// src/job/state.ts
+function saveMainState({ dir, main, cleanup, packagesApi, images, began: began2 }) {
+  const state = {
+    main,
+    cleanup,
+    "packages-api": packagesApi,
+    images: images.map(formatRepository).join(" "),
+    began: began2,
+    dir: dir.path
+  };
+  Object.entries(state).forEach(([name, value]) => saveState(name, value));
+}
+function saveDownload(file) {
+  saveState("buildx", JSON.stringify(file));
+}
+
+// src/job/run-dir.ts
+async function createRunDir(job2, event, { used = [], ...state }) {
+  const dir = RunDir.choose(job2.env["RUNNER_TEMP"], [event.workspace, ...used]);
+  const owner = await describeOwner({ ...event, scope: repositoryScope(event) });
+  saveMainState({ ...state, dir, main: owner.main });
+  dir.create();
+  writeOwner(dir, owner);
+  createJournal(dir);
+  return dir;
+}
+
+// src/job/live.ts
+function liveView() {
+  if (!process.send) return {};
+  return { reportLive: (targets2) => process.connected && process.send?.({ targets: targets2 }, () => void 0) };
+}
+
+// src/job/signing.ts
+import { mkdirSync as mkdirSync2 } from "node:fs";
+function signing(job2, { sign, dir, ...access }) {
+  return async () => {
+    if (!sign) return void 0;
+    const { createSigner } = await import("./chunk-UVMGEQOA.js");
+    mkdirSync2(dir, { mode: 448 });
+    const { env, log, signal, event } = job2;
+    const mask = (secrets) => job2.mask(secrets);
+    return await createSigner({ ...access, settings: sign, dir, env, log, signal, serverUrl: event.serverUrl, mask });
+  };
+}
+
+// src/job/telemetry.ts
+function isOn({ traces, metrics }) {
+  return traces !== void 0 || metrics !== void 0;
+}
+async function startTrace(settings, record2, event) {
+  if (!settings.traces) return;
+  const { createRoot } = await import("./chunk-DMHJNQZC.js");
+  const { traceId, spanId } = createRoot(settings, event);
+  record2.traceparent = `00-${traceId}-${spanId}-01`;
+}
+async function withTelemetry(job2, measured, work) {
+  let failure;
+  try {
+    await work();
+  } catch (error) {
+    failure = error ?? new Error("unknown");
+    throw error;
+  } finally {
+    await send(job2, measured, failure).catch((error) => job2.log.debug(`No telemetry: ${String(error)}`));
+  }
+}
+async function send(job2, { action, record: record2 }, failure) {
+  const { env, event, log, signal } = job2;
+  const ignore = () => void 0;
+  const text = (name) => (env[variableOf(name)] ?? "").trim();
+  const settings = parseTelemetry({ env, text, report: ignore, warn: ignore });
+  if (record2.isDry || !isOn(settings)) return;
+  const { createRoot, describeEnd, sendTelemetry } = await import("./chunk-DMHJNQZC.js");
+  const [, traceId, spanId] = (record2.traceparent ?? "").split("-");
+  const root = traceId !== void 0 && spanId !== void 0 ? { traceId, spanId } : createRoot(settings, event);
+  const run = {
+    action,
+    record: record2,
+    event,
+    pipeline: env["GITHUB_WORKFLOW"] ?? "",
+    job: env["GITHUB_JOB"] ?? "",
+    id: `${event.runId}-${event.runAttempt}-${root.spanId}`,
+    end: describeEnd(failure, signal.aborted),
+    now: Date.now()
+  };
+  const warnings = await sendTelemetry({ settings, run, root, env });
+  warnings.forEach((warning) => log.warn(warning));
+}
+
+// src/job/main-step.ts
+async function prepareMain(job2, record2) {
+  job2.mask(secretsToMask(job2.env));
+  const platformEvent = await describeEvent(job2);
+  const inputs = await readInputs(job2.env, platformEvent);
+  const event = { ...platformEvent, trust: inputs.trust };
+  job2.summary.isWanted = inputs.summary;
+  await startTrace(inputs.telemetry, record2, event);
+  const { cleanup, packagesApi } = inputs;
+  const images = repositoriesOf(inputs.variants);
+  const used = inputs.localPaths;
+  const dir = await createRunDir(job2, event, { cleanup, packagesApi, images, began: Date.now(), used });
+  const hosts = await saveRegistryHosts(dir.registries, inputs.registries);
+  const required = inputs.variants.flatMap((variant) => variant.images);
+  const { logins, registries, dockerConfig } = await resolveLogins(job2, { ...inputs, images, required, hosts });
+  const hostNames = images.map(({ registry }) => registry);
+  missingHelpers(dockerConfig, hostNames, job2.env).forEach(({ text }) => job2.log.warn(text));
+  const run = {
+    inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
+    event,
+    dir,
+    journal: openJournal(dir),
+    log: job2.log,
+    signal: job2.signal,
+    record: record2,
+    dockerConfig
+  };
+  return { run, ports: mainPorts(job2, run, registries) };
+}
+function mainPorts(job2, run, registries) {
+  const { inputs, event, dir, journal } = run;
+  const { fetch } = registries;
+  const agent = job2.env["SSH_AUTH_SOCK"];
+  return {
+    openNodes: () => {
+      const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal);
+      return logWait(`the nodes ${inputs.nodes.map(({ name }) => name).join(", ")}`, opening, job2.log.info);
+    },
+    provideBuildx: async (signal) => {
+      const providing = provideRequested(job2, { ...run, signal }, registries);
+      const buildx = await logWait("the installation of buildx", providing, job2.log.info);
+      await loadBuild();
+      return buildx;
+    },
+    findBuildx: () => findRequested(inputs, oldestBuildx(inputs.variants)),
+    buildGroups: async (request) => {
+      const { Scheduler } = await import("./chunk-WDE3SA4B.js");
+      const onBegun = () => {
+        request.onBegun();
+        void loadPublishing();
+      };
+      return await new Scheduler({ ...request, ...liveView(), onBegun }).run();
+    },
+    callTargets: async (request) => await (await import("./chunk-XL5RDY7X.js")).callTargets(request),
+    prepareSigning: signing(job2, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
+    registries,
+    packages: job2.packages(registries, inputs.packagesApi),
+    runs: job2.runs(fetch),
+    fetchRunStatus: job2.fetchRunStatus(fetch)
+  };
+}
+async function loadBuild() {
+  await Promise.all([import("./chunk-AMQOMRBI.js"), import("./chunk-WDE3SA4B.js"), limitGarbage()]);
+}
+async function loadPublishing() {
+  await Promise.allSettled([import("./chunk-HVBGQD55.js"), import("./chunk-VB4MJV3H.js")]);
+}
+async function provideRequested(job2, run, { fetch }) {
+  const { inputs, event, dir, log, signal } = run;
+  if (inputs.install) await requireBuildAlias();
+  const installation = {
+    fetch,
+    signal,
+    dir,
+    log,
+    token: detectPlatform(event) === "github.com" ? inputs.token : "",
+    toolCache: job2.env["RUNNER_TOOL_CACHE"] ?? "",
+    useCache: inputs.cacheBinary
+  };
+  const { buildx, save } = await provideBuildx(inputs.buildx, installation, oldestBuildx(inputs.variants));
+  if (save) saveDownload(save);
+  return buildx;
+}
+
+// src/report/run-record.ts
+var RunRecord = class {
+  /** Milliseconds since the epoch. */
+  began;
+  phases = [];
+  /** Every node of the list, available or not. */
+  outcomes = [];
+  /** Everything that was planned, in the order of the inputs. */
+  targets = [];
+  groups = [];
+  published = [];
+  /** Bytes that a copy uploaded; undefined for other actions. */
+  uploaded;
+  /** Nodes that were lost while they built. */
+  lost = [];
+  /** Undefined if it is not known. */
+  previous;
+  /** The span of this run, as in the variable TRACEPARENT; undefined if it is not traced. */
+  traceparent;
+  /** A dry run is not measured. */
+  isDry = false;
+  constructor(began2 = performance.timeOrigin) {
+    this.began = began2;
+  }
+  /** Records when a phase started and ended, with any result. */
+  async time(phase, work) {
+    const start = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.phases.push({ phase, start, end: Date.now() });
+    }
+  }
+};
+
+// src/stories/access.ts
+import { existsSync as existsSync5, mkdirSync as mkdirSync3, readdirSync as readdirSync3, symlinkSync } from "node:fs";
+import { dirname, join as join4 } from "node:path";
+function writeJobLogins({ inputs, dir, dockerConfig }, userDir) {
+  const path = dir.jobDockerConfig;
+  mkdirSync3(path, { mode: 448 });
+  const names2 = existsSync5(userDir) ? readdirSync3(userDir) : [];
+  names2.filter((name) => name !== "config.json").forEach((name) => symlinkSync(join4(userDir, name), join4(path, name)));
+  const config = { ...asRecord(dockerConfig), ...createDockerConfig(dockerConfig, inputs.logins) };
+  writePrivate(join4(path, "config.json"), JSON.stringify(config));
+  return path;
+}
+async function endAccess({ dir }, keepsBuilder) {
+  for (const path of [dirname(dir.dockerConfig), dir.scopedConfigs, dir.secrets, dir.tlsKeys, dir.signing])
+    removeDir(path);
+  await killProcessesIn(dir.path, keepsBuilder ? dir.agentSocket : "");
+  dir.removeSockets(keepsBuilder);
+}
+
+// src/buildx/lost-caches.ts
+function formatLostCaches({ group, lostCaches }) {
+  const { targets: targets2 } = group;
+  return lostCaches.map((lost) => {
+    const target = targets2.find(({ id }) => id === lost.target) ?? (targets2.length === 1 ? targets2[0] : void 0);
+    return `Cache export failed for ${target ? targetLabel(target) : "a target"}: ${explainLostCache(lost.error)}`;
+  });
+}
+function explainLostCache(error) {
+  return cacheErrorPattern("noCredentials").test(error) ? `${noCacheKeys}: ${error}` : error;
+}
+var noCacheKeys = "no credentials for S3 (set `access_key_id` and `secret_access_key` in `cache`, set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in the `env` of the step, or give the node an instance role)";
+
+// src/buildx/later-steps.ts
+var bootDeadline = 9e4;
+async function shareBuilder({ dir, buildx, instances, nodes, log }) {
+  const sockets = /* @__PURE__ */ new Map();
+  const unreachable = /* @__PURE__ */ new Set();
+  const share = async (node, index) => {
+    const route = instances.route(node);
+    if (!route) return;
+    const socket = dir.buildkitSocket(index);
+    const start = () => startSharedForwarder(dir.owner, socket, route);
+    const boot = () => exec(buildx.command, ["inspect", "--bootstrap", instances.forPlatforms(node, [])], {
+      env: runEnv(dir),
+      deadline: bootDeadline
+    });
+    if (await start() || node.driver.startsDaemon && (await boot()).code === 0 && await start())
+      sockets.set(node, socket);
+    else unreachable.add(node);
+  };
+  await Promise.all(nodes.map(share));
+  const names2 = [...unreachable].map(({ spec }) => spec.name).join(", ");
+  if (names2 !== "") log.warn(`use: the BuildKit of ${names2} does not answer, so later steps build without it.`);
+  const reachable = nodes.filter((node) => !unreachable.has(node));
+  return instances.replaceForLaterSteps(reachable, sockets);
+}
+
+// src/gc/background.ts
+var startDelay = 1e3;
+function startGarbageCollection(...request) {
+  let collecting;
+  let timer;
+  const collect = () => collecting ??= import("./chunk-SEX4COZV.js").then((nodes) => nodes.collectNodeGarbage(...request));
+  return {
+    begin: () => {
+      timer = setTimeout(() => void collect(), startDelay);
+    },
+    end: () => {
+      clearTimeout(timer);
+      return collect();
+    },
+    cancel: () => clearTimeout(timer)
+  };
+}
+
+// src/gc/log.ts
+var patience = 2e3;
+async function logNodeGarbage(collecting, log) {
+  const late = () => new Error(`not finished after ${patience / 1e3} s`);
+  const collected = await withTimeout(patience, collecting, late).catch((error) => {
+    log.debug(`Garbage collection on the nodes is left to the next run: ${errorMessage(error)}`);
+    return [];
+  });
+  for (const { node, removed, failed } of collected) {
+    if (removed.length > 0) log.info(`Removed leftovers of finished runs on ${node}: ${removed.join(", ")}.`);
+    failed.forEach((reason) => log.info(`Leftovers on ${node} were not removed: ${reason}. The next run removes them.`));
+  }
+}
+
+// src/nodes/reservations.ts
+var deadline2 = 5e3;
+async function planWithReservations({
+  nodes,
+  holder,
+  journal,
+  plan
+}) {
+  if (!hasChoice(nodes)) return { plan: plan(/* @__PURE__ */ new Map()), runsPerNode: /* @__PURE__ */ new Map(), release: () => Promise.resolve() };
+  const reservations = nodes.flatMap(
+    (node, index) => node.driver.canPersist ? [{ node, volume: reservationVolume(`${holder}-${index}`) }] : []
+  );
+  const reservationsOf = ({ groups }) => reservations.filter(({ node }) => groups.some((group) => group.node === node));
+  const before = await countRuns(reservations, holder);
+  const draft = plan(before);
+  const drafted = reservationsOf(draft);
+  await reserve(drafted, journal);
+  const after = await countRuns(reservations, holder);
+  if (!reservations.some(({ node }) => (after.get(node) ?? 0) > (before.get(node) ?? 0)))
+    return { plan: draft, runsPerNode: before, release: () => release(drafted, journal) };
+  const final = plan(after);
+  const planned = reservationsOf(final);
+  const added = planned.filter((reservation) => !drafted.includes(reservation));
+  const dropped = drafted.filter((reservation) => !planned.includes(reservation));
+  await Promise.all([release(dropped, journal), reserve(added, journal)]);
+  return { plan: final, runsPerNode: after, release: () => release(planned, journal) };
+}
+function hasChoice(nodes) {
+  const engines = nodes.filter(({ driver }) => driver.canPersist);
+  return engines.some(
+    (node) => node.platforms.some((platform) => nodes.some((other) => other !== node && other.platforms.includes(platform)))
+  );
+}
+async function reserve(reservations, journal) {
+  const create = async ({ node: { socket, spec }, volume }) => {
+    journal.note({ kind: "reservation", node: spec.name, socket, volume });
+    await new EngineClient(socket, deadline2).createVolume(volume).catch(() => void 0);
+  };
+  await Promise.all(reservations.map(create));
+}
+async function release(reservations, journal) {
+  const remove = async ({ node: { socket }, volume }) => {
+    await new EngineClient(socket, deadline2).removeVolume(volume);
+    journal.note({ kind: "removed", name: volume });
+  };
+  await Promise.all(reservations.map((reservation) => remove(reservation).catch(() => void 0)));
+}
+async function countRuns(reservations, holder) {
+  const count = async ({ node }) => {
+    const reserved = await listReservations(node.socket).catch(() => []);
+    const own = reserved.find(({ run }) => run === holder);
+    const others = reserved.filter((other) => other.run !== holder && (own === void 0 || isBefore(other, own)));
+    return new Set(others.map(({ run }) => run)).size;
+  };
+  const counts = reservations.map(async (reservation) => [reservation.node, await count(reservation)]);
+  return new Map(await Promise.all(counts));
+}
+function isBefore(a, b) {
+  return a.createdAt === b.createdAt ? a.run < b.run : a.createdAt < b.createdAt;
+}
+async function listReservations(socket) {
+  const volumes = await new EngineClient(socket, deadline2).listVolumes(resourcePrefix);
+  return volumes.flatMap(({ name, createdAt }) => {
+    const owner = parseResourceName(name);
+    return owner?.kind === "run" && owner.isReservation ? [{ run: owner.name.replace(/-\d+$/, ""), createdAt }] : [];
+  });
+}
+
+// src/stories/history.ts
+var RunComparison = class {
+  #run;
+  #registries;
+  /** Undefined without a cache. */
+  #history;
+  constructor(run, registries) {
+    this.#run = run;
+    this.#registries = registries;
+  }
+  /** Starts to read the times of earlier runs. */
+  start({ targets: targets2 }) {
+    const { inputs, event, log, signal } = this.#run;
+    const cached = targets2.find(({ cache }) => cache);
+    if (!cached?.cache) return;
+    this.#history = new RunHistory({
+      cache: cached.cache.name,
+      event,
+      writes: inputs.push && event.trust !== "fork" && cached.writesCache !== false,
+      registries: this.#registries,
+      signal,
+      debug: log.debug
+    });
+    void this.#history.read();
+  }
+  /** Records the previous run, as far as it is read, and stores the times of this one for the next. */
+  async complete() {
+    const { record: record2, event } = this.#run;
+    const past = this.#history?.previous();
+    const { serverUrl, repository } = event;
+    const hasPage = repository !== "" && detectPlatform(event) !== "forgejo";
+    const url = `${serverUrl}/${repository}/actions/runs/${past?.runId ?? ""}`;
+    record2.previous = past && { ...past, ...hasPage && { url } };
+    await this.#history?.write(this.#describe());
+  }
+  /** Ends its requests. */
+  close() {
+    this.#history?.close();
+  }
+  #describe() {
+    const { record: record2, event } = this.#run;
+    const built = measureTargets(record2).filter(({ result }) => result === "success");
+    const targets2 = built.map(({ target, took, entry: { steps } }) => {
+      return [targetLabel(target), { seconds: took / 1e3, steps }];
+    });
+    const seconds = (Date.now() - record2.began) / 1e3;
+    return { ref: historyRef(event), runId: event.runId, seconds, targets: new Map(targets2) };
+  }
+};
+
+// src/stories/build.ts
+async function buildImage(run, ports) {
+  const { inputs, signal, log } = run;
+  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries, warn: (text) => log.warn(text) });
+  const comparison = new RunComparison(run, ports.registries);
+  const caches = new CacheChoice(run, ports.registries);
+  try {
+    return await buildAndPublish({ ...run, signal: access.signal }, ports, { access, comparison, caches });
+  } finally {
+    access.stop();
+    caches.close();
+    comparison.close();
+  }
+}
+async function buildAndPublish(run, ports, background) {
+  const { access, comparison, caches } = background;
+  const { inputs, log, signal, record: record2 } = run;
+  caches.start();
+  const opening = () => Promise.all([openNodes2(run, ports), ports.provideBuildx(signal), ports.prepareSigning()]);
+  const [opened, buildx, sign] = await withAbort(signal, record2.time("connect", opening));
+  const { planned, prepared } = await withAbort(
+    signal,
+    record2.time("plan", () => planAndPrepare(run, opened, buildx, caches))
+  );
+  const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir });
+  const steps = { opened, planned, prepared, garbage };
+  if (inputs.settings.call) return await callDockerfiles(run, ports, steps);
+  const labels = targetLabels(planned.plan.groups.flatMap(({ targets: targets2 }) => targets2));
+  log.info(`Building ${labels} with buildx ${buildx.version}`);
+  access.start();
+  comparison.start(planned.plan);
+  const onBegun = () => {
+    access.enforce();
+    garbage.begin();
+  };
+  const build2 = await buildPlan(run, ports, { ...steps, onBegun }).catch((error) => {
+    garbage.cancel();
+    throw error;
+  });
+  const collected = logNodeGarbage(garbage.end(), log);
+  if (build2.results.some(({ failure }) => failure)) await collected;
+  throwFailures(build2.results, run);
+  const handedOver = handOver(run, opened, prepared);
+  handedOver.catch(() => void 0);
+  const lost = reportGroups(run, build2.results);
+  const plan = withoutSkipped(planned.plan, build2.results);
+  requirePlatforms(inputs.variants, plan.targets, opened.outcomes);
+  const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build2.results, sign });
+  const published = inputs.push ? await record2.time("publish", publishing) : [];
+  record2.published = published;
+  const [builder] = await Promise.all([handedOver, collected, build2.released, prepared.settled, comparison.complete()]);
+  const notes = [...planned.notes, ...notesOn("fallback", build2.notes), ...notesOn("cache", lost)];
+  return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial };
+}
+function describeRun({ dir }, { nodes }) {
+  return { nodes, buildxConfig: dir.buildxConfig };
+}
+async function handOver({ inputs, dir, log }, { pool }, prepared) {
+  const { builder: instances, calls: calls2 } = prepared;
+  if (inputs.use) return await shareBuilder({ dir, buildx: calls2.buildx, instances, nodes: pool.available(), log });
+  await instances.release();
+  return instances.info;
+}
+async function planAndPrepare(run, opened, buildx, caches) {
+  const planned = await planRun(run, opened, caches);
+  const { prepareBuild } = await import("./chunk-AMQOMRBI.js");
+  return { planned, prepared: await prepareBuild(run, opened, planned.plan, buildx) };
+}
+async function openNodes2({ inputs, event, log, record: record2 }, ports) {
+  const opened = await createNodePool(await ports.openNodes(), { inputs, event });
+  record2.outcomes = opened.outcomes;
+  opened.outcomes.forEach((outcome) => log.line(formatNode(outcome)));
+  return opened;
+}
+async function planRun(run, { outcomes, nodes, local }, caches) {
+  const { inputs, event, journal, log, record: record2 } = run;
+  const fork = describeFork(event.trust, inputs, nodes);
+  const notes = [...notesOn("inputs", inputs.notes), ...notesOn("forks", fork.notes)];
+  notes.forEach(({ text }) => log.info(text));
+  const { runsPerNode, release: release2, ...reserved } = await planWithReservations({
+    nodes,
+    holder: builderName(run),
+    journal,
+    plan: (runs) => planTargets(inputs, outcomes, local, runs)
+  });
+  const plan = await caches.apply(reserved.plan);
+  record2.targets = plan.targets;
+  formatBusyNodes(runsPerNode).forEach((note) => log.info(note));
+  const warnings = [
+    ...notesOn("inputs", inputs.warnings),
+    ...nodeWarnings(nodes, plan.targets),
+    ...notesOn("fallback", plan.notes),
+    ...notesOn("forks", fork.warnings)
+  ];
+  warnings.forEach(({ text }) => log.warn(text));
+  return { plan, notes: [...warnings, ...notes], release: release2 };
+}
+async function callDockerfiles(run, ports, { opened, planned, prepared, garbage }) {
+  const { inputs, log, dir } = run;
+  const { calls: calls2, builder: instances } = prepared;
+  await Promise.all(prepared.boots.values());
+  await ports.callTargets({
+    ...calls2,
+    call: inputs.settings.call ?? "check",
+    log,
+    targets: planned.plan.targets,
+    builder: ({ node, platform }) => instances.forPlatforms(node, [platform])
+  }).finally(() => removeSecrets(dir));
+  const collected = logNodeGarbage(garbage.end(), log);
+  const [builder] = await Promise.all([handOver(run, opened, prepared), collected, planned.release(), prepared.settled]);
+  const plan = { ...planned.plan, targets: [], groups: [] };
+  return { ...describeRun(run, opened), builder, plan, published: [], notes: planned.notes };
+}
+async function buildPlan(run, ports, steps) {
+  const { inputs, journal, log, dir, signal, record: record2 } = run;
+  const { opened, planned, prepared, onBegun } = steps;
+  const request = {
+    ...prepared.calls,
+    groups: planned.plan.groups,
+    pool: opened.pool,
+    instances: prepared.builder,
+    journal,
+    failFast: inputs.failFast,
+    boots: prepared.boots,
+    fallback: inputs.fallback,
+    emit: log.lines,
+    log,
+    onPush: prepared.onPush,
+    onBegun
+  };
+  const { results, notes } = await record2.time("build", () => ports.buildGroups(request));
+  const available = opened.pool.available();
+  Object.assign(record2, { groups: results, lost: opened.nodes.filter((node) => !available.includes(node)) });
+  const released = planned.release();
+  removeSecrets(dir);
+  signal.throwIfAborted();
+  return { results, notes, released };
+}
+function throwFailures(groups, { signal, record: record2 }) {
+  signal.throwIfAborted();
+  const failures = groups.flatMap(({ failure }) => failure ?? []);
+  const causes = failures.filter(({ code }) => code !== "cancelled");
+  if (failures.length > 0) throw new BuildErrors(causes.length > 0 ? causes : failures, record2);
+}
+function reportGroups({ inputs, log }, groups) {
+  const lost = groups.flatMap(formatLostCaches);
+  lost.forEach((note) => log.warn(note));
+  if (inputs.checkAnnotations)
+    withoutRepeats(groups.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning));
+  return lost;
+}
+function withoutSkipped(plan, groups) {
+  const built = groups.flatMap((group) => group.built.map(({ target }) => target));
+  const targets2 = inDraftOrder(plan.targets, built);
+  return { ...plan, targets: targets2, groups: groupByNode(targets2) };
+}
+async function publishTargets(run, { registries }, { targets: targets2 }, { calls: calls2, groups, sign }) {
+  const { inputs, event, dir, journal, log, signal } = run;
+  const request = {
+    variants: inputs.variants,
+    built: groups.flatMap((group) => group.built),
+    settings: inputs.settings,
+    journal,
+    signal,
+    registries
+  };
+  if (inputs.partial) {
+    const { publishParts } = await import("./chunk-UEWHFENZ.js");
+    return await publishParts({ ...request, event, key: dir.key });
+  }
+  const { publish } = await import("./chunk-HVBGQD55.js");
+  return await publish({
+    ...calls2,
+    ...request,
+    targets: targets2,
+    sign,
+    log,
+    isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven)
+  });
+}
+function builderName({ dir, event }) {
+  return runBuilderName(dir.key, event);
+}
+
+// src/main.ts
+var began = performance.now();
+var job = new Job();
+var record = new RunRecord();
+var build = async () => {
+  const { run, ports } = await withAbort(job.signal, prepareMain(job, record));
+  let keepsBuilder = false;
+  try {
+    if (run.inputs.dryRun) {
+      record.isDry = true;
+      const [{ dryRun }, { checkNodesOnly }] = await Promise.all([
+        import("./chunk-JCVU4NUN.js"),
+        import("./chunk-R3IHAEN2.js")
+      ]);
+      await reportDryRun(await (run.inputs.dryRun === "nodes" ? checkNodesOnly : dryRun)(run, ports));
+      return;
+    }
+    const result = await buildImage(run, ports);
+    keepsBuilder = run.inputs.use;
+    if (run.inputs.login === "job") exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) });
+    if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder.name, BUILDX_CONFIG: result.buildxConfig });
+    const { reportBuild } = await import("./chunk-VB4MJV3H.js");
+    await reportBuild(result, { record, took: performance.now() - began, summary: job.summary });
+  } finally {
+    await endAccess(run, keepsBuilder);
+  }
+};
+await job.run(() => withTelemetry(job, { action: "build", record }, build));

@@ -1,17 +1,3401 @@
-import{createRequire as e}from"module";import*as t from"./http-client.mjs";var r,n,i,a,s,o,l,u,c={5095:(e,t,r)=>{r.d(t,{Du:()=>createGithubRequest,E1:()=>GithubError,YR:()=>isVersionNotFound,bg:()=>createPlatformRequest,dB:()=>firstAllowed});var n=r(7268),i=r(1931),a=r(8453);let GithubError=class GithubError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="GithubError",this.status=e}};function isVersionNotFound(e){return(0,n.c4)(e)&&/version not found/i.test(e.message)}function createGithubRequest(e){return createRequest(async()=>{let[{Octokit:t},n]=await Promise.all([Promise.all([r.e(439),r.e(267)]).then(r.bind(r,1267)),loadPlugins()]);return new(t.plugin(...n))({...clientOptions(e),auth:e.token})})}function createPlatformRequest(e){return createRequest(async()=>{let[{getOctokit:t},n]=await Promise.all([Promise.all([r.e(752),r.e(439),r.e(722)]).then(r.bind(r,722)),loadPlugins()]);return t(e.token,clientOptions(e),...n)})}function firstAllowed(e){let t=0;return async(r,n)=>{let i=new GithubError(401,"there is no token for this server");for(let[a,s]of e.entries())if(!(a<t))try{let e=await s(r,n);return t=a,e}catch(e){if(!isDenied(e))throw e;i=a===t?e:i}throw i}}function isDenied(e){if(!(e instanceof GithubError)||/rate limit/i.test(e.message))return!1;let{status:t}=e;return 401===t||403===t||(0,n.c4)(e)&&!isVersionNotFound(e)}function createRequest(e){let t;return async(r,n)=>{t??=e();let{request:i}=await t;try{let{data:e,headers:t}=await i(r,{...n});return{data:e,link:t.link??""}}catch(e){throw toGithubError(e)}}}async function loadPlugins(){let[{retry:e},{throttling:t}]=await Promise.all([Promise.all([r.e(251),r.e(735)]).then(r.bind(r,9735)),Promise.all([r.e(251),r.e(856)]).then(r.bind(r,6856))]);return[e,t]}function clientOptions({apiUrl:e,fetch:t,log:r,onWait:n,until:a}){let onRateLimit=(e,{method:t,url:r},i,s)=>(n(`GitHub limits the rate of requests: ${t} ${r} must wait for ${e} s`),s<5&&Date.now()+1e3*e<a),mute=()=>void 0;return{baseUrl:e,userAgent:"multiarch-build",log:{debug:mute,info:mute,warn:r,error:r},request:{fetch:withTimeouts((0,i.oJ)(t,0x1000000),a)},retry:{doNotRetry:[400,401,403,404,410,422,429,451]},throttle:{onRateLimit,onSecondaryRateLimit:onRateLimit}}}function withTimeouts(e,t){return(r,n)=>e(r,{...n,signal:AbortSignal.timeout(Math.max(1,Math.min(3e4,t-Date.now())))})}function toGithubError(e){if(!(e instanceof Error)||!("status"in e)||"number"!=typeof e.status||!("response"in e))return e;let t=(0,a.e1)((0,a.qY)((0,a.qY)(e.response).data).message);return new GithubError(e.status,t||e.message,e)}},6716:(e,t,r)=>{r.d(t,{Qn:()=>s,ff:()=>withRepositoryDetails,lR:()=>createEventDetails});var n=r(8453),i=r(9826),a=r(9204);let s=5e3;function createEventDetails(e,{repository:t},{signal:r,log:a}){let[s="",o=""]=t.split("/"),fetchData=async(t,n={})=>{try{return(await (0,i.zr)(r,e(t,{owner:s,repo:o,...n}))).data}catch(e){a(`The API does not answer ${t}: ${String(e)}`);return}};return{repository:()=>fetchData("GET /repos/{owner}/{repo}"),commitDate:async e=>{let t=(0,n.qY)(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}",{sha:e})),dateOf=e=>(0,n.e1)((0,n.qY)((0,n.qY)(e).committer).date),r=new Date(dateOf(t.commit)||dateOf(t));return Number.isNaN(r.getTime())?void 0:r}}}async function withRepositoryDetails(e,t,{repository:r}){return e.lacksRepository?{...(0,a.j)(t,void 0,await r()),now:e.now}:e}},9204:(e,t,r)=>{r.d(t,{j:()=>readEvent,_:()=>withCommitDate});var n=r(3024),i=r(8161),a=r(6760),s=r(7268),o=r(4506),l=r(2243),u=r(8453),c=r(6068);let d={push:trustOfRef,create:trustOfRef,workflow_dispatch:trustOfRef,repository_dispatch:trustOfRef,schedule:()=>"trusted",release:()=>"trusted",merge_group:()=>"pr",pull_request:trustOfPullRequest,pull_request_target:trustOfPullRequest,pull_request_review:trustOfPullRequest,pull_request_review_comment:trustOfPullRequest,workflow_run:trustOfTriggeringRun};function classifyTrust(e){let{name:t,payload:r}=e,n=Object.hasOwn(d,t)?d[t]:void 0;return r&&n?[r,(0,u.qY)(r.client_payload)].filter(e=>(0,u.u4)(e.pull_request)).map(t=>trustOfPullRequest({...e,payload:t})).reduce(lowest,n({...e,payload:r})):"fork"}let f=["fork","pr","trusted"];function lowest(e,t){return f.indexOf(e)<f.indexOf(t)?e:t}function trustOfRef({ref:e,isProtected:t,payload:r}){return e.startsWith("refs/tags/")?"trusted":e.startsWith("refs/heads/")?e.startsWith("refs/heads/gh-readonly-queue/")?"pr":t||isDefaultBranch(e.slice(11),r)?"trusted":"pr":"fork"}function trustOfPullRequest({repository:e,payload:t}){let r=(0,u.qY)(t.pull_request),n=(0,u.qY)(r.head);return!(1===r.flow||""===n.label||isAgitRef(n.ref))&&isRepository(n.repo,e)?"pr":"fork"}function isAgitRef(e){return(0,u.e1)(e).startsWith("refs/pull/")}let p=["pull_request","pull_request_review","pull_request_review_comment"],h=[...p,"push","create"];function readOnlyTrigger(e){let{name:t,actor:r}=e;return p.includes(t)&&"fork"===classifyTrust(e)?"fork":h.includes(t)&&"dependabot[bot]"===r?"Dependabot":void 0}let m=new Set(["push","create","workflow_dispatch","schedule","release"]),g=new Set(["pull_request","merge_group"]);function trustOfTriggeringRun({repository:e,payload:t}){let r=(0,u.qY)(t.workflow_run),n=(0,u.e1)(r.event);return!isRepository(r.head_repository,e)||isAgitRef(r.head_branch)?"fork":m.has(n)?isDefaultBranch((0,u.e1)(r.head_branch),t)?"trusted":"pr":g.has(n)?"pr":"fork"}function isDefaultBranch(e,t){return""!==e&&e===(0,u.qY)(t.repository).default_branch}function isRepository(e,t){let r=(0,u.e1)((0,u.qY)(e).full_name);return""!==r&&r.toLowerCase()===t.toLowerCase()}function readEvent(e,t=()=>void 0,r){let variable=(t,r="")=>e[`GITHUB_${t}`]??e[`FORGEJO_${t}`]??e[`GITEA_${t}`]??r,n=withRepository(readPayload(variable("EVENT_PATH"),t),r),i=variable("SERVER_URL","https://github.com").replace(/\/+$/,""),s=variable("REPOSITORY"),[o,l,d]=[variable("EVENT_NAME"),variable("REF"),variable("SHA")],[f,p]=[variable("ACTOR"),"true"===variable("REF_PROTECTED")],h={name:o,ref:l,repository:s,payload:n,isProtected:p,actor:f},m=readOnlyTrigger(h);return{serverUrl:i,apiUrl:variable("API_URL",(0,c.zq)(i)),repository:s,runId:variable("RUN_ID","0"),runAttempt:Number(variable("RUN_ATTEMPT","1")),name:o,ref:l,trust:classifyTrust(h),...m&&{readOnlyTrigger:m},sha:d,actor:f,workspace:(0,a.resolve)(variable("WORKSPACE",process.cwd())),now:new Date,...n&&!(0,u.u4)(n.repository)&&{lacksRepository:!0},...n?.is_dirty===!0&&{isDirty:!0},...parseCommitDate(n??{},d),...parsePullRequest(n??{}),...parseRepository((0,u.qY)(n?.repository),{serverUrl:i,repository:s,name:o,ref:l})}}function withRepository(e,t){return e&&(0,u.u4)(t)&&!(0,u.u4)(e.repository)?{...e,repository:t}:e}function parseRepository(e,{serverUrl:t,repository:r,name:n,ref:i}){let a=(0,u.e1)(e.default_branch)||scheduledBranch(n,i),s=e.private;return{...""!==a&&{defaultBranch:a},..."boolean"==typeof s&&{isPrivate:s},...parseOwnerKind((0,u.qY)(e.owner)),repositoryMetadata:parseMetadata(e,t,r)}}function scheduledBranch(e,t){return"schedule"===e?t.replace(/^refs\/heads\//,""):""}function parsePullRequest(e){let t=(0,u.qY)(e.pull_request),r=e.number??t.number,n=(0,u.e1)((0,u.qY)(t.head).sha),i=(0,u.e1)(e.base_ref)||(0,u.e1)((0,u.qY)(t.base).ref);return{..."number"==typeof r&&{number:String(r)},...""!==n&&{headSha:n},...""!==i&&{baseRef:i}}}function parseOwnerKind({type:e}){return"Organization"===e?{ownerKind:"orgs"}:"User"===e?{ownerKind:"users"}:{}}function parseCommitDate(e,t){let r=[...(0,u.DD)(e.commits),e.head_commit].map(u.qY),n=new Date((0,u.e1)(r.find(({id:e})=>e===t&&""!==t)?.timestamp));return Number.isNaN(n.getTime())?{}:{commitDate:n}}function parseMetadata(e,t,r){let[n="",...i]=(0,u.DD)(e.licenses).map(u.e1);return{title:(0,u.e1)(e.name)||(r.split("/")[1]??""),description:(0,u.e1)(e.description),url:""===e.html_url?"":(0,u.e1)(e.html_url)||repositoryPage(t,r),license:(0,u.e1)((0,u.qY)(e.license).spdx_id)||(0===i.length?n:"")}}function repositoryPage(e,t){return""===t?"":`${e}/${t}`}function readPayload(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,u.u4)(t))return t;throw Error("not a JSON object")}catch(n){let r=""===e?"GITHUB_EVENT_PATH is not set":`GITHUB_EVENT_PATH is ${e}`;t(`Cannot read the event payload (${r}): ${(0,s.gJ)(n)}. ${w}`);return}}let w="The run has the trust level `fork`, the lowest.";async function withCommitDate(e,t=()=>Promise.resolve(void 0)){let{sha:r,headSha:n="",workspace:i}=e,dateOf=async e=>await readCommitDate(e,i)??await t(e),a=e.commitDate??(""===r?void 0:await dateOf(r)),s=""===n?void 0:await dateOf(n);return{...e,...a&&{commitDate:a},...s&&{headCommitDate:s}}}async function readCommitDate(e,t){let r=(0,a.join)(t,".git/objects");if(!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(e)||!(0,n.existsSync)(r))return;let i=createRepository(r,64===e.length?"sha256":"sha1");if(void 0===i)return;let s={PATH:(0,o.C2)().PATH,LC_ALL:"C",GIT_DIR:i,...y},{code:u,stdout:c}=await (0,o.wc)("git",["cat-file","commit",e],{env:s,deadline:5e3});(0,l.M1)(i);let[,d]=/^committer .* (\d+) [+-]\d{4}$/m.exec(0===u?c:"")??[];return void 0===d?void 0:new Date(1e3*Number(d))}let y={GIT_ALLOW_PROTOCOL:"none",GIT_CONFIG_GLOBAL:"/dev/null",GIT_CONFIG_NOSYSTEM:"1",GIT_NO_LAZY_FETCH:"1"};function createRepository(e,t){let r;try{return r=(0,n.mkdtempSync)((0,a.join)((0,i.tmpdir)(),"mab-git-")),(0,n.mkdirSync)((0,a.join)(r,"refs")),(0,n.mkdirSync)((0,a.join)(r,"objects/info"),{recursive:!0}),(0,l.pb)((0,a.join)(r,"HEAD"),"ref: refs/heads/none\n"),(0,l.pb)((0,a.join)(r,"config"),`[core]
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+import {
+  parsePep440,
+  parseSemver
+} from "./chunk-D567ZSHM.js";
+import {
+  defaultTags,
+  ephemeralTag,
+  findStepLogin,
+  isEphemeral,
+  listField,
+  longestTag,
+  mergeImage,
+  originOf,
+  packagesChoices,
+  parseFields,
+  parseMergeVariants,
+  parseYamlList,
+  parseYamlMap,
+  sanitiseTag
+} from "./chunk-2BPXBDPV.js";
+import "./chunk-76P6GHY2.js";
+import {
+  Diagnostics,
+  boolean,
+  choice,
+  failFor,
+  parseTable,
+  passes
+} from "./chunk-MZG3WKNZ.js";
+import {
+  defaultApiUrl,
+  detectPlatform,
+  isForgejoRunner,
+  passesParentInputs
+} from "./chunk-BPKKR3LI.js";
+import {
+  ecrRegion,
+  isEcr,
+  isHubOidc
+} from "./chunk-LHEZPL74.js";
+import "./chunk-2BUZDPIT.js";
+import {
+  createClientFactory
+} from "./chunk-2I3VRQHE.js";
+import "./chunk-LMP5NIJU.js";
+import {
+  RunDir,
+  metadataVariables
+} from "./chunk-7EQVBF2L.js";
+import {
+  restorePem
+} from "./chunk-HOPLQHX4.js";
+import {
+  isTrue,
+  parseBoolean
+} from "./chunk-E6R3LWY4.js";
+import {
+  credentialHelper,
+  dockerConfigFile,
+  dockerConfigKey,
+  loadJobDockerConfig,
+  storedCredentials
+} from "./chunk-3ZT25UFS.js";
+import {
+  expand,
+  formatAnnotation,
+  generateLabels,
+  isOnly,
+  overlayAnnotations,
+  overlayLabels,
+  parseAnnotationEntries,
+  parseAnnotations,
+  parseLevels,
+  parsePlatform,
+  parsePlatforms
+} from "./chunk-JLL4J2R2.js";
+import {
+  getAttribute,
+  parseAttributes,
+  splitFields,
+  splitLines,
+  splitList,
+  unquote
+} from "./chunk-5O5IOAUA.js";
+import {
+  exec,
+  execTool,
+  inheritedEnv,
+  minimalEnv,
+  withholdVariables
+} from "./chunk-WBB3IW3Z.js";
+import {
+  wordingOf
+} from "./chunk-O72HTLTZ.js";
+import {
+  RegistryError,
+  allowManyListeners,
+  createGithubRequest,
+  createPlatformRequest,
+  createRunStatusFetcher
+} from "./chunk-DRJ2E4GB.js";
+import "./chunk-WYWHX3I2.js";
+import {
+  createRawFetch
+} from "./chunk-ACJH6254.js";
+import {
+  createFetch
+} from "./chunk-WIVEGE22.js";
+import {
+  repositoryScope
+} from "./chunk-7JXPLJXT.js";
+import {
+  logWait,
+  sleep,
+  withAbort
+} from "./chunk-4M3QGFHH.js";
+import {
+  UserError,
+  UserErrors,
+  errorMessage,
+  formatError
+} from "./chunk-Q6VVJFLU.js";
+import {
+  readRegularFile,
+  removeDir,
+  setPrivateUmask,
+  specialKind,
+  tryRead,
+  writePrivate
+} from "./chunk-INCO74GJ.js";
+import "./chunk-3NAHNUTQ.js";
+import "./chunk-Q5G6JPED.js";
+import "./chunk-WB574WTD.js";
+import "./chunk-MSIMGN27.js";
+import {
+  formatRepository,
+  formatTagReference,
+  isSameRepository,
+  isTag,
+  lowerCaseRepository,
+  parseRepository,
+  parseTagReference
+} from "./chunk-WZGQSURL.js";
+import {
+  runsForCommandLine
+} from "./chunk-D5WJF5XN.js";
+import "./chunk-LUPX4NBI.js";
+import {
+  isDigest
+} from "./chunk-A5WLJVI4.js";
+import {
+  asList,
+  asRecord,
+  asText,
+  isRecord,
+  tryParseJson
+} from "./chunk-57JLVAZN.js";
+import {
+  InputError,
+  didYouMean,
+  shorten
+} from "./chunk-QJ7EZ3IZ.js";
+import "./chunk-5EFHKGRW.js";
+
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input3) {
+  if (input3 === null || input3 === void 0) {
+    return "";
+  } else if (typeof input3 === "string" || input3 instanceof String) {
+    return input3;
+  }
+  return JSON.stringify(input3);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/file-command.js
+import * as crypto from "crypto";
+import * as fs from "fs";
+import * as os2 from "os";
+function issueFileCommand(command, message) {
+  const filePath = process.env[`GITHUB_${command}`];
+  if (!filePath) {
+    throw new Error(`Unable to find environment variable for file command ${command}`);
+  }
+  if (!fs.existsSync(filePath)) {
+    throw new Error(`Missing file at path: ${filePath}`);
+  }
+  fs.appendFileSync(filePath, `${toCommandValue(message)}${os2.EOL}`, {
+    encoding: "utf8"
+  });
+}
+function prepareKeyValueMessage(key, value) {
+  const delimiter2 = `ghadelimiter_${crypto.randomUUID()}`;
+  const convertedValue = toCommandValue(value);
+  if (key.includes(delimiter2)) {
+    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter2}"`);
+  }
+  if (convertedValue.includes(delimiter2)) {
+    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter2}"`);
+  }
+  return `${key}<<${delimiter2}${os2.EOL}${convertedValue}${os2.EOL}${delimiter2}`;
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os4 from "os";
+
+// node_modules/@actions/core/lib/oidc-utils.js
+import { HttpClient } from "./http-client.mjs";
+import { BearerCredentialHandler } from "./http-client.mjs";
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL3 } from "os";
+import { constants, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P, generator) {
+  function adopt(value) {
+    return value instanceof P ? value : new P(function(resolve2) {
+      resolve2(value);
+    });
+  }
+  return new (P || (P = Promise))(function(resolve2, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve2(result.value) : adopt(result.value).then(fulfilled, rejected);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text, addEOL = false) {
+    this._buffer += text;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL3);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows2) {
+    const tableBody = rows2.map((row) => {
+      const cells = row.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text, href) {
+    const element = this.wrap("a", text, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+var summary = _summary;
+
+// node_modules/@actions/core/lib/platform.js
+import os3 from "os";
+var platform = os3.platform();
+var arch = os3.arch();
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name, options) {
+  const val = process.env[`INPUT_${name.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setOutput(name, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
+  }
+  process.stdout.write(os4.EOL);
+  issueCommand("set-output", { name }, toCommandValue(value));
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function debug(message) {
+  issueCommand("debug", {}, message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os4.EOL);
+}
+function saveState(name, value) {
+  const filePath = process.env["GITHUB_STATE"] || "";
+  if (filePath) {
+    return issueFileCommand("STATE", prepareKeyValueMessage(name, value));
+  }
+  issueCommand("save-state", { name }, toCommandValue(value));
+}
+
+// src/forge/event.ts
+import { existsSync as existsSync2, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+// src/forge/trust.ts
+var rules = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => "trusted",
+  release: () => "trusted",
+  merge_group: () => "pr",
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun
+};
+function classifyTrust(context) {
+  const { name, payload } = context;
+  const rule = Object.hasOwn(rules, name) ? rules[name] : void 0;
+  if (!payload || !rule) return "fork";
+  return [payload, asRecord(payload["client_payload"])].filter((described) => isRecord(described["pull_request"])).map((described) => trustOfPullRequest({ ...context, payload: described })).reduce(lowest, rule({ ...context, payload }));
+}
+var levels = ["fork", "pr", "trusted"];
+function lowest(a, b) {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b;
+}
+function trustOfRef({ ref, isProtected, payload }) {
+  if (ref.startsWith("refs/tags/")) return "trusted";
+  if (!ref.startsWith("refs/heads/")) return "fork";
+  if (ref.startsWith("refs/heads/gh-readonly-queue/")) return "pr";
+  return isProtected || isDefaultBranch(ref.slice("refs/heads/".length), payload) ? "trusted" : "pr";
+}
+function trustOfPullRequest({ repository, payload }) {
+  const request = asRecord(payload["pull_request"]);
+  const head = asRecord(request["head"]);
+  const isAgit = request["flow"] === 1 || head["label"] === "" || isAgitRef(head["ref"]);
+  return !isAgit && isRepository(head["repo"], repository) ? "pr" : "fork";
+}
+function isAgitRef(ref) {
+  return asText(ref).startsWith("refs/pull/");
+}
+var proposalOnly = ["pull_request", "pull_request_review", "pull_request_review_comment"];
+var dependabotOnly = [...proposalOnly, "push", "create"];
+function readOnlyTrigger(context) {
+  const { name, actor } = context;
+  if (proposalOnly.includes(name) && classifyTrust(context) === "fork") return "fork";
+  return dependabotOnly.includes(name) && actor === "dependabot[bot]" ? "Dependabot" : void 0;
+}
+var branchEvents = /* @__PURE__ */ new Set(["push", "create", "workflow_dispatch", "schedule", "release"]);
+var proposalEvents = /* @__PURE__ */ new Set(["pull_request", "merge_group"]);
+function trustOfTriggeringRun({ repository, payload }) {
+  const run = asRecord(payload["workflow_run"]);
+  const event = asText(run["event"]);
+  if (!isRepository(run["head_repository"], repository) || isAgitRef(run["head_branch"])) return "fork";
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run["head_branch"]), payload) ? "trusted" : "pr";
+  return proposalEvents.has(event) ? "pr" : "fork";
+}
+function isDefaultBranch(branch, payload) {
+  return branch !== "" && branch === asRecord(payload["repository"])["default_branch"];
+}
+function isRepository(value, repository) {
+  const name = asText(asRecord(value)["full_name"]);
+  return name !== "" && name.toLowerCase() === repository.toLowerCase();
+}
+
+// src/forge/event.ts
+function readEvent(env, warn = () => void 0, repositoryDetails) {
+  const variable = (name2, byDefault = "") => env[`GITHUB_${name2}`] ?? env[`FORGEJO_${name2}`] ?? env[`GITEA_${name2}`] ?? byDefault;
+  const payload = withRepository(readPayload(variable("EVENT_PATH"), warn), repositoryDetails);
+  const serverUrl = variable("SERVER_URL", "https://github.com").replace(/\/+$/, "");
+  const repository = variable("REPOSITORY");
+  const [name, ref, sha] = [variable("EVENT_NAME"), variable("REF"), variable("SHA")];
+  const [actor, isProtected] = [variable("ACTOR"), variable("REF_PROTECTED") === "true"];
+  const trigger = { name, ref, repository, payload, isProtected, actor };
+  const readOnly = readOnlyTrigger(trigger);
+  return {
+    serverUrl,
+    apiUrl: variable("API_URL", defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable("RUN_ID", "0"),
+    runAttempt: Number(variable("RUN_ATTEMPT", "1")),
+    name,
+    ref,
+    trust: classifyTrust(trigger),
+    ...readOnly && { readOnlyTrigger: readOnly },
+    sha,
+    actor,
+    workspace: resolve(variable("WORKSPACE", process.cwd())),
+    now: /* @__PURE__ */ new Date(),
+    ...payload && !isRecord(payload["repository"]) && { lacksRepository: true },
+    ...payload?.["is_dirty"] === true && { isDirty: true },
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository2(asRecord(payload?.["repository"]), { serverUrl, repository, name, ref })
+  };
+}
+function withRepository(payload, repository) {
+  return payload && isRecord(repository) && !isRecord(payload["repository"]) ? { ...payload, repository } : payload;
+}
+function parseRepository2(details, { serverUrl, repository, name, ref }) {
+  const defaultBranch = asText(details["default_branch"]) || scheduledBranch(name, ref);
+  const isPrivate = details["private"];
+  return {
+    ...defaultBranch !== "" && { defaultBranch },
+    ...typeof isPrivate === "boolean" && { isPrivate },
+    ...parseOwnerKind(asRecord(details["owner"])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository)
+  };
+}
+function scheduledBranch(name, ref) {
+  return name === "schedule" ? ref.replace(/^refs\/heads\//, "") : "";
+}
+function parsePullRequest(payload) {
+  const request = asRecord(payload["pull_request"]);
+  const number = payload["number"] ?? request["number"];
+  const headSha = asText(asRecord(request["head"])["sha"]);
+  const baseRef = asText(payload["base_ref"]) || asText(asRecord(request["base"])["ref"]);
+  return {
+    ...typeof number === "number" && { number: String(number) },
+    ...headSha !== "" && { headSha },
+    ...baseRef !== "" && { baseRef }
+  };
+}
+function parseOwnerKind({ type }) {
+  if (type === "Organization") return { ownerKind: "orgs" };
+  return type === "User" ? { ownerKind: "users" } : {};
+}
+function parseCommitDate(payload, sha) {
+  const commits = [...asList(payload["commits"]), payload["head_commit"]].map(asRecord);
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== "")?.["timestamp"]));
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date };
+}
+function parseMetadata(details, serverUrl, fullName) {
+  const [license = "", ...others] = asList(details["licenses"]).map(asText);
+  return {
+    title: asText(details["name"]) || (fullName.split("/")[1] ?? ""),
+    description: asText(details["description"]),
+    // Empty for a repository without a page, which only the command line has.
+    url: details["html_url"] === "" ? "" : asText(details["html_url"]) || repositoryPage(serverUrl, fullName),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details["license"])["spdx_id"]) || (others.length === 0 ? license : "")
+  };
+}
+function repositoryPage(serverUrl, fullName) {
+  return fullName === "" ? "" : `${serverUrl}/${fullName}`;
+}
+function readPayload(path, warn) {
+  try {
+    const payload = JSON.parse(readFileSync(path, "utf8"));
+    if (isRecord(payload)) return payload;
+    throw new Error("not a JSON object");
+  } catch (error2) {
+    const file = path === "" ? "GITHUB_EVENT_PATH is not set" : `GITHUB_EVENT_PATH is ${path}`;
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error2)}. ${leastTrusted}`);
+    return void 0;
+  }
+}
+var leastTrusted = "The run has the trust level `fork`, the lowest.";
+var gitTimeout = 5e3;
+async function withCommitDate(event, fetchDate = () => Promise.resolve(void 0)) {
+  const { sha, headSha = "", workspace } = event;
+  const dateOf = async (commit) => await readCommitDate(commit, workspace) ?? await fetchDate(commit);
+  const commitDate = event.commitDate ?? (sha === "" ? void 0 : await dateOf(sha));
+  const headCommitDate = headSha === "" ? void 0 : await dateOf(headSha);
+  return { ...event, ...commitDate && { commitDate }, ...headCommitDate && { headCommitDate } };
+}
+async function readCommitDate(sha, workspace) {
+  const objects = join(workspace, ".git/objects");
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha) || !existsSync2(objects)) return void 0;
+  const gitDir = createRepository(objects, sha.length === 64 ? "sha256" : "sha1");
+  if (gitDir === void 0) return void 0;
+  const env = { PATH: inheritedEnv()["PATH"], LC_ALL: "C", GIT_DIR: gitDir, ...isolatedGit };
+  const { code, stdout } = await execTool("git", ["cat-file", "commit", sha], { env, deadline: gitTimeout });
+  removeDir(gitDir);
+  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(code === 0 ? stdout : "") ?? [];
+  return seconds === void 0 ? void 0 : new Date(Number(seconds) * 1e3);
+}
+var isolatedGit = {
+  GIT_ALLOW_PROTOCOL: "none",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_NO_LAZY_FETCH: "1"
+};
+function createRepository(objects, format) {
+  let dir;
+  try {
+    dir = mkdtempSync(join(tmpdir(), "mab-git-"));
+    mkdirSync(join(dir, "refs"));
+    mkdirSync(join(dir, "objects/info"), { recursive: true });
+    writePrivate(join(dir, "HEAD"), "ref: refs/heads/none\n");
+    writePrivate(join(dir, "config"), `[core]
 repositoryformatversion = 1
 [extensions]
-objectFormat = ${t}
-`),(0,l.pb)((0,a.join)(r,"objects/info/alternates"),`${e}
-`),r}catch{void 0!==r&&(0,l.M1)(r);return}}},6068:(e,t,r)=>{function detectPlatform({serverUrl:e,apiUrl:t}){return"https://github.com"===e?"github.com":/\/api\/v1\/*$/.test(t)?"forgejo":/\/api\/v3\/*$/.test(t)?"enterprise-server":/^https:\/\/[^/]+\.ghe\.com$/.test(e)?"ghe.com":"unknown"}function defaultApiUrl(e){return"https://github.com"===e?"https://api.github.com":`${e}/api/v3`}function acceptsJobToken({serverUrl:e,apiUrl:t},r){let originOf=e=>URL.canParse(e)?new URL(e).origin:void 0,n=originOf(r);return void 0!==n&&[e,t].map(originOf).includes(n)}function isForgejoRunner(e){return"true"===e.FORGEJO_ACTIONS||"true"===e.GITEA_ACTIONS}function passesParentInputs(e){return isForgejoRunner(e)||"true"===e.ACT}r.d(t,{Cr:()=>acceptsJobToken,du:()=>isForgejoRunner,li:()=>detectPlatform,n5:()=>passesParentInputs,zq:()=>defaultApiUrl})},1793:(e,t,r)=>{r.d(t,{XC:()=>createRunStatusFetcher,_G:()=>parseRunId});var n=r(7268),i=r(8453),a=r(5095);function createRunStatusFetcher(e,t){let[r="",i=""]=t.split("/");return async t=>{try{return parseRun((await e("GET /repos/{owner}/{repo}/actions/runs/{id}",{owner:r,repo:i,id:t})).data)}catch(e){if((0,n.c4)(e))return"unknown";if(isDenied(e))return 401===e.status?"rejected":"denied";throw e}}}function isDenied(e){return e instanceof a.E1&&(401===e.status||403===e.status)&&!/rate limit/i.test(e.message)}let s=["completed","success","failure","cancelled","skipped"],o=["created_at","started_at","created"],l=["updated_at","completed_at","updated"];function parseRun(e){let t=(0,i.qY)(e),timeOf=e=>Date.parse(e.map(e=>(0,i.e1)(t[e])).find(e=>""!==e)??""),[r,n]=[timeOf(o),timeOf(l)],a=s.includes((0,i.e1)(t.status))&&!Number.isNaN(n);return{completed:a,endedAt:a?n:1/0,createdAt:Number.isNaN(r)?1/0:r}}function parseRunId(e){return/^pr-(\d+)(?:-|$)/.exec(e)?.[1]??/^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(e)?.[1]}},9711:(e,t,r)=>{r.d(t,{O:()=>wordingOf});var n=r(8561);let i="`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",a={pathNotFound:{ci:"; does a step with `actions/checkout` run before this one?",commandLine:""},noDockerfile:{ci:"Check `file` and `context`; a step with `actions/checkout` must run before this one.",commandLine:"Check the directory of the build context, and `--file`."},afterwards:{ci:"The post step deletes",commandLine:"When the command ends, it deletes"},runDirectory:{ci:"on this runner the run's private directory, with agent, connections and logins",commandLine:"on this machine the private directory of the command, with connections and logins"},cancelled:{ci:"Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",commandLine:"Stopped by a signal, as of Ctrl-C"},cancelledHint:{ci:"The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",commandLine:"What this run created is removed now. Run the command again to build."},unknownHost:{ci:`has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${i} on the node itself; then store the lines in a variable and pass it here`,commandLine:`has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${i} on the node itself`}};function wordingOf(e,t={}){return a[e][(0,n.N)()?"commandLine":"ci"].replace(/\{(\w+)\}/g,(e,r)=>t[r]??e)}},1173:(e,t,r)=>{r.d(t,{WE:()=>passes,qC:()=>failFor,rE:()=>Diagnostics});var n=r(4231);function passes(e,t,r){let n=r.find(([e])=>e);return n&&e(n[1],t),void 0===n}function failFor(e,t,r){return(i,a=r)=>e({input:t,...void 0!==a&&{given:(0,n.ml)(a)},expected:i})}let Diagnostics=class Diagnostics{#e=new Map;#t=new Map;#r=[];#n=[];useAlias(e,t){this.#t.set(e,t)}report=e=>{let t=this.#i(e.input);this.#e.set(JSON.stringify([t,e.given,e.expected]),{...e,input:t})};warn=e=>{this.#r.push(e)};note=e=>{this.#n.push(e)};hasIssue=(...e)=>[...this.#e.values()].some(({input:t})=>e.some(e=>this.#i(e)===t));get warnings(){return this.#r}get notes(){return this.#n}throwIssues(){if(this.#e.size>0)throw new n.dz([...this.#e.values()],this.#r)}#i(e){return this.#t.get(e)??e}}},9804:(e,t,r)=>{function withTestCommand(e){let{test:t}=e;return Array.isArray(t)?{...e,test:JSON.stringify(t)}:e}r.d(t,{ax:()=>withTestCommand}),r(1173),r(5541)},3760:(e,t,r)=>{r.d(t,{Ni:()=>n,nr:()=>s,sg:()=>a,uL:()=>i});let n=["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run"],i=["image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"],a=["image","platforms","digests","variants","tags","flavor","annotations","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint","cleanup","packages-api","dry-run"],s=["from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint"]},8425:(e,t,r)=>{r.d(t,{s:()=>LocalPaths,q:()=>l});var n=r(3024),i=r(6760),a=r(9711),s=r(2243),o=r(1173);let readLink=e=>{try{return(0,n.readlinkSync)(e)}catch{return}};function findLeavingLink(e,t,r=readLink){let n=resolveLinks(t,r)??t,a=[t,n].find(t=>isWithin(e,t));if(void 0===a)return;let s=i.posix.relative(a,e).split("/"),o=s.map((e,t)=>i.posix.join(a,...s.slice(0,t+1))).map(e=>({link:e,target:resolveLinks(e,r)})),l=o.find(({target:e})=>void 0===e||!isWithin(e,n));if(void 0!==l||isInGit(s))return l;let u=o.find(({target:e=""})=>isInGit(i.posix.relative(n,e).split("/")));return u&&{...u,isGit:!0}}function isInGit(e){return e.includes(".git")}function isWithin(e,t){return e===t||e.startsWith("/"===t?"/":`${t}/`)}function resolveLinks(e,t){let r=e.split("/"),n="/",a=0;for(let e=r.shift();void 0!==e;e=r.shift()){let s=i.posix.join(n,e),o=s===n||isWithin(s,"/proc")?void 0:t(s);if(void 0!==o&&++a>40)return;void 0===o?n=s:(r.unshift(...o.split("/")),o.startsWith("/")&&(n="/"))}return n}function specialMessage(e="special"){return`is ${e}: replace it by a file or directory`}function leavingMessage({link:e,target:t,isGit:r},n){let a=i.posix.relative(n,e);return void 0===t?`is in a loop of symbolic links at \`${a}\`: replace the link`:`${r?"enters a Git repository":"leaves the workspace"} through the symbolic link \`${a}\`, which leads to ${t}: replace the link by a file or directory, or write the path \`${t}\` itself`}let l={exists:n.existsSync,read:s.XF,readLink:readLink,specialKind:s.I2};let LocalPaths=class LocalPaths{workspace;#a;#s;#o=new Set;constructor(e,t,r){this.workspace=e,this.#a=t,this.#s=r}get used(){return[...this.#o]}absolute(e){return i.posix.resolve(this.workspace,e)}use(e,t,r="read"){let n=this.absolute(e);this.#o.add(["file","variants"].includes(t)&&this.isFile(n)?i.posix.dirname(n):n);let a=findLeavingLink(n,this.workspace,this.#a.readLink);return a?(0,o.qC)(this.#s,t)(leavingMessage(a,this.workspace),e):(0,o.WE)((0,o.qC)(this.#s,t),e,this.#l(n,r)),n}#l(e,t){let r=this.#a.specialKind?.(e),n="connect"===t?"a socket"===r:"archive"===t&&!isWithin(e,this.workspace);return[[void 0!==r&&!n,specialMessage(r)],["archive"===t&&this.isDirectory(e),"is a directory: write the path of a file, such as `out.tar`"],["directory"===t&&this.isFile(e),"is a file: write the path of a directory, or remove the file"]]}readFile(e,t){let r=this.absolute(e),n=findLeavingLink(r,this.workspace,this.#a.readLink);return(0,o.WE)(t,e,[[void 0!==n,n?leavingMessage(n,this.workspace):""],[this.isDirectory(r),"is a directory: write the path of a file"],[!this.exists(r),`was not found: ${r}`]])?this.#u(r,t):""}exists(e){return this.#a.exists(e)}isDirectory(e){return this.#a.exists(`${e}/.`)}isFile(e){return this.exists(e)&&!this.isDirectory(e)}tryRead(e){try{return this.#a.read(e).trim()}catch{return}}#u(e,t){let r=this.tryRead(e);return void 0===r&&t(`cannot be read: the job's user must be able to read ${e}, a file of at most 4 MiB`),r??""}get checkoutHint(){return this.exists(i.posix.join(this.workspace,".git"))?"":(0,a.O)("pathNotFound")}}},2242:(e,t,r)=>{r.d(t,{I:()=>parseMergeVariants,M:()=>mergeVariant});var n=r(1094),i=r(1173),a=r(1071);function mergeVariant(e,t){return{name:e,platforms:t,tagSuffix:""===e?"":`-${e}`}}async function parseMergeVariants({env:e,text:t,report:r},s){let o=t("variants");if(""===o)return;let l={...mergeVariant("",s),file:"",target:"",test:"",testTarget:"",buildArgs:{},labels:{}};if(o.includes(":"))return await (0,a.YY)(o,l,e,r);let u=(0,i.qC)(r,"variants"),c=(0,n.ry)(o).filter(e=>(0,a.p4)(e,u));for(let e of(0,n.ZD)(c))u("is there twice: remove one of them",e);return c.map(e=>mergeVariant(e,s))}},5653:(e,t,r)=>{r.d(t,{t:()=>secretVariablesOf});var n=r(4620);function secretVariablesOf(e){return[...(e[(0,n.Qn)("secret-envs")]??"").matchAll(/=\s*"?(\w+)/g)].map(([,e=""])=>e)}},4620:(e,t,r)=>{r.d(t,{Ml:()=>usesCommitDate,Qn:()=>variableOf,gV:()=>createSource});var n=r(8425);function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}function createSource({env:e,event:t,files:r,diagnostics:i}){let{report:a,warn:s,note:o,hasIssue:l}=i,u=new n.s(t.workspace,r,a);return{env:e,event:t,paths:u,report:a,warn:s,note:o,hasIssue:l,text:t=>(e[variableOf(t)]??"").trim()}}function usesCommitDate(e){return Object.entries(e).some(([e,t=""])=>e.startsWith("INPUT_")&&t.includes("commit_date"))}},5541:(e,t,r)=>{r.d(t,{M$:()=>parseTable,Yq:()=>choice,zM:()=>boolean});var n=r(3344);r(1094);var i=r(1173);function parseTable(e,{text:t,report:r}){return Object.fromEntries(Object.entries(e).map(([e,[n,a]])=>[e,a(t(n),(0,i.qC)(r,n,t(n)),{name:n,report:r})]))}let boolean=(e=!1)=>(t,r,{name:i,report:a})=>(0,n.yG)(i,t||String(e),a),choice=(e,t)=>(r,i,{name:a,report:s})=>(0,n.HU)(a,r,e,s)??t},2150:(e,t,r)=>{r.d(t,{v:()=>parseTelemetry,z:()=>telemetrySecrets});var n=r(4231),i=r(1094),a=r(1173);let s="OTEL_EXPORTER_OTLP_ENDPOINT",o="is not an http or https URL without a password, such as `https://collector.example.com:4318`";function parseTelemetry(e){let{env:t}=e,r={"service.name":"multiarch-build",...parsePairs(t.OTEL_RESOURCE_ATTRIBUTES)},n=t.OTEL_SERVICE_NAME??"",i=parseTraceparent(t.TRACEPARENT??""),a=isSampled(t)?parseSignal("traces",e):void 0,s=parseSignal("metrics",e);return{...a&&{traces:a},...s&&{metrics:s},resource:""===n?r:{...r,"service.name":n},...i&&{parent:i},traceState:i?t.TRACESTATE??"":""}}function telemetrySecrets(e){return["","TRACES_","METRICS_"].map(t=>e[`OTEL_EXPORTER_OTLP_${t}HEADERS`]??"").flatMap(e=>[...e.split(",").map(valueOf),...Object.values(parsePairs(e))]).flatMap(e=>[e,e.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i,"")])}let valueOf=e=>e.slice(e.indexOf("=")+1).trim();function isSampled(e){let t=!/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(e.TRACEPARENT??"");return({always_on:!0,always_off:!1,parentbased_always_on:t,parentbased_always_off:t&&void 0!==e.TRACEPARENT})[e.OTEL_TRACES_SAMPLER??""]??t}function parseSignal(e,t){let{env:r}=t,variable=t=>firstGiven(r[`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_${t}`],r[`OTEL_EXPORTER_OTLP_${t}`]),n=(0,i.ry)(r[`OTEL_${e.toUpperCase()}_EXPORTER`]??""),a=r.OTEL_SDK_DISABLED?.toLowerCase()==="true",s=parseEndpoint(e,t,variable("PROTOCOL"));if(""===s||a||n.length>0&&!n.includes("otlp"))return;let o=Number(variable("TIMEOUT")||1e4);return{url:s,headers:Object.fromEntries(Object.entries(parsePairs(variable("HEADERS"))).filter(isHeader)),timeout:o>0?o:1e4,gzip:"gzip"===variable("COMPRESSION"),certificate:variable("CERTIFICATE")}}function firstGiven(...e){return e.find(e=>void 0!==e&&""!==e)??""}function parseEndpoint(e,{env:t,text:r,report:n,warn:i},l){let u=r("otlp-endpoint"),c=`OTEL_EXPORTER_OTLP_${e.toUpperCase()}_ENDPOINT`;""===u||isEndpoint(u)||(0,a.qC)(n,"otlp-endpoint",withoutPassword(u))(o);let[d,f=""]=Object.entries({[c]:t[c],"otlp-endpoint":u,[s]:t[s]}).find(([,e])=>""!==firstGiven(e))??[];if(void 0===d)return"";let p="otlp-endpoint"===d?void 0:findProblem(f,l);return(void 0!==p&&i(`No ${e} are sent to ${d}, ${p}.`),void 0===p&&isEndpoint(f))?d===c?f:withPath(f,`v1/${e}`):""}function findProblem(e,t){return"grpc"===t?"since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318":isEndpoint(e)?void 0:`since it ${o}`}function withPath(e,t){let r=new URL(e);return r.pathname=`${r.pathname.replace(/\/+$/,"")}/${t}`,r.href}function isEndpoint(e){if(!URL.canParse(e))return!1;let{protocol:t,username:r,password:n}=new URL(e);return/^https?:$/.test(t)&&""===r&&""===n}function withoutPassword(e){return(0,n.ml)(e.replace(/\/\/[^/@]*@/,"//***@"))}function parsePairs(e=""){return Object.fromEntries(e.split(",").flatMap(e=>{let[,t=""]=/^([^=]+)=/.exec(e)??[],r=valueOf(e);return""===t.trim()?[]:[[t.trim(),/%(?![0-9a-f]{2})/i.test(r)?r:decode(r)]]}))}function decode(e){try{return decodeURIComponent(e)}catch{return e}}function isHeader([e,t]){return/^[\w!#$%&'*+.^`|~-]+$/.test(e)&&/^[\t\x20-\x7e\x80-\xff]*$/.test(t)}function parseTraceparent(e){let[,t="",r=""]=/^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(e)??[];return/[1-9a-f]/.test(t)&&/[1-9a-f]/.test(r)?{traceId:t,spanId:r}:void 0}},1071:(e,t,r)=>{r.d(t,{YY:()=>parseVariants,p4:()=>isVariantName});var n=r(8453),i=r(1094),a=r(6728),s=r(912),o=r(8454),l=r(1173),u=r(9804),c=r(8154);let d="variants",f=["target","file","build-args","labels","platforms","tag-suffix","test","test-target"],p=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/,h="write `slim: {target: slim}`, one variant per line";function isVariantName(e,t){return(0,l.WE)(t,e,[[!p.test(e),"is not a valid name: a name is a part of tags, so it has letters, digits, `.`, `_` and `-`, at most 63, and begins with a letter, digit or `_`"]])}async function parseVariants(e,t,r,n){let i=(0,l.qC)(n,d),a=`is not a map of variants: ${h}`,o=await (0,c.fs)(e,{input:d,expected:a},n),u=o?await (0,s.H)(e):[];return(0,l.WE)(i,e,[[void 0!==o&&0===u.length,a]]),checkNames(u,i),u.map(e=>parseVariant(e,o?.[e],t,{env:r,report:n,fail:i}))}function checkNames(e,t){let r=e.filter(e=>isVariantName(e,t));for(let e of(0,i.ZD)(r,e=>e.toLowerCase())){let n=r.findLast(t=>t!==e&&t.toLowerCase()===e.toLowerCase())??"";t(`shares its cache tag with \`${n}\` on registries that ignore case: choose another name`,e)}}function parseVariant(e,t,r,s){let{env:l,report:m,fail:g}=s,w=` in \`${e}\``;""===t||(0,n.u4)(t)||g(`has no map of settings: ${h}`,e);let y=(0,u.ax)((0,n.u4)(t)?t:{}),v=(0,c.L5)(y,{what:"a variant",keys:f,where:w},g),b=parseLines(y,"platforms",w,s).flatMap(e=>(0,i.ry)(e.text));return{name:e,tagSuffix:parseSuffix(v("tag-suffix")??(p.test(e)?`-${e}`:""),g),file:v("file")??r.file,target:v("target")??r.target,buildArgs:{...r.buildArgs,...(0,i.Hh)({input:d,where:w,lookUp:l},parseLines(y,"build-args",w,s),m)},labels:{...r.labels,...(0,i.Hh)({input:d,where:w},(0,o.L0)(d,parseLines(y,"labels",w,s),m),m)},platforms:b.length>0?(0,a.qA)(d,b,m):r.platforms,test:v("test")??r.test,testTarget:v("test-target")??r.testTarget}}function parseSuffix(e,t){return(0,l.WE)(t,e,[[!/^[A-Za-z0-9._-]{0,127}$/.test(e),"is not a valid tag-suffix: use letters, digits, `.`, `_` and `-`, as in `-slim`"]])?e:""}function parseLines(e,t,r,{report:a,fail:s}){let o=(0,c._F)(e,t)??"";if("string"==typeof o)return(0,i.DQ)(d,o,a);let l=(0,n.u4)(o)&&"platforms"!==t?Object.entries(o).map(([e,t])=>"string"==typeof t?`${e}=${t}`:t):o,u="platforms"===t?"a string or a list":"lines of `NAME=value`, a list or a map of them";return(0,c.FZ)({[t]:l},t,s,`${u}${r}`).map(e=>({text:e,line:0}))}},8154:(e,t,r)=>{r.d(t,{FZ:()=>listField,L5:()=>parseFields,_F:()=>fieldOf,fs:()=>parseYamlMap,j4:()=>parseYamlList});var n=r(8453),i=r(4231),a=r(912),s=r(1173);async function parseYamlList(e,{input:t,expected:r,given:n},i){let o=await (0,a.h)(t,e,i),l=Array.isArray(o);return(0,s.WE)((0,s.qC)(i,t),n,[[void 0!==o&&!l,r]]),l?o:void 0}async function parseYamlMap(e,{input:t,expected:r},i){let o=await (0,a.h)(t,e,i),l=(0,n.u4)(o);return(0,s.WE)((0,s.qC)(i,t),e,[[void 0!==o&&!l,r]]),l?o:void 0}function parseFields(e,t,r){let{what:n,keys:a,where:o=""}=t,l=a.join(", ");for(let t of Object.keys(e))(0,s.WE)(r,t,[["<<"===t,`is a YAML merge key, which is not supported${o}: repeat the settings`],[!a.includes(t),`is not a key of ${n}${o}: valid keys are ${l}${(0,i.au)(t,a)}`]]);return t=>{let n=fieldOf(e,t),i=void 0===n||"string"==typeof n;return(0,s.WE)(r,t,[[!i,`must be a single string${o}: write \`${t}: …\` in one line`]]),i?n?.trim():void 0}}function fieldOf(e,t){return Object.hasOwn(e,t)?e[t]:void 0}function listField(e,t,r,n="a string or a list of strings"){let i=[fieldOf(e,t)??""].flat(),a=i.filter(e=>"string"==typeof e);return(0,s.WE)(r,t,[[a.length<i.length,`must be ${n}`]]),a.filter(e=>""!==e.trim())}},7128:(e,t,r)=>{r.d(t,{_:()=>Job});var n=r(3716),i=r(1078),a=r(5095),s=r(6716),o=r(9204),l=r(6068),u=r(1793),c=r(9711);function classifyRunRef(e,t){return e.scope!==t.scope?e.age>5184e5?"finished":"running":e.runId!==t.runId?"unknown":t.attemptsEnd&&e.runAttempt<t.runAttempt?"finished":"running"}function hasEnded(e,t,r){return"string"==typeof e?t>5184e5:e.completed?r-e.endedAt>6e5:Math.min(t,r-e.createdAt)>5184e5}function createRunChecker(e,t,r=Date.now){let n=new Map;return{isFinished:async i=>{let a=classifyRunRef(i,e);return"unknown"===a?hasEnded(await (e=>{let r=n.get(e);if(r||n.size>=30)return r??Promise.resolve("unknown");let i=t(e).catch(()=>"unknown");return n.set(e,i),i})(i.runId),i.age,r()):"finished"===a}}}var d=r(5653),f=r(7268),p=r(4506),h=r(2243),m=r(1931),g=r(1025),w=r(4070),y=r(9826),v=r(5525),b=r(1963);let Job=class Job{env=process.env;log=w.t;event=(0,o.j)(process.env,w.t.warn);#c=i.V4("github-token");#d=new Set;summary={secrets:this.#d,isWanted:!0};#f;constructor(){(0,h.rz)(),(0,n.Y)(),(0,p.rz)((0,d.t)(process.env))}get signal(){if(!this.#f){let e=new AbortController;for(let t of["SIGINT","SIGTERM"])process.on(t,()=>e.abort());this.#f=e}return this.#f.signal}mask(e){for(let t of e)this.#d.has(t)||i.Pq(t),this.#d.add(t)}packages(e,t){let{fetch:r}=e;return{choice:t,platform:this.event,token:this.#c,ownerKind:this.event.ownerKind,registries:e,githubClient:(e,t,n)=>(0,a.Du)({...this.#p(r,n),apiUrl:e,token:t}),clock:{now:Date.now,sleep:y.yy}}}fetchRunStatus(e,t=1e4){let r;return""===this.#c?()=>Promise.resolve("no-token"):n=>(r??=(0,u.XC)((0,a.bg)(this.#p(e,Date.now()+t)),this.event.repository))(n)}eventDetails(){if(""===this.#c||""===this.event.repository)return;let e=this.#p((0,m.Hy)(this.env),Date.now()+s.Qn),t=AbortSignal.timeout(s.Qn);return(0,s.lR)((0,a.bg)(e),this.event,{signal:t,log:this.log.debug})}runs(e){let{runId:t,runAttempt:r}=this.event,n="forgejo"!==(0,l.li)(this.event);return createRunChecker({scope:(0,v.F7)(this.event),runId:t,runAttempt:r,attemptsEnd:n},this.fetchRunStatus(e))}async run(e){return await e().catch(e=>(0,b.xV)(this.#f?.signal.aborted?cancelled(e):e,this.summary)),await (0,g.NS)()}#p(e,t){let{debug:r,info:n}=this.log;return{apiUrl:this.event.apiUrl,token:this.#c,fetch:e,until:t,log:r,onWait:n}}};function cancelled(e){return e instanceof f.yo&&"cancelled"===e.code?e:new f.yo({code:"cancelled",message:(0,c.O)("cancelled"),hint:(0,c.O)("cancelledHint"),details:e instanceof f.yo?[e.message,...e.details]:[],cause:e})}},6607:(e,t,r)=>{r.d(t,{a:()=>prepareMerge});var n=r(1094),i=r(6728),a=r(9267),s=r(9310),o=r(1715),l=r(4231);let u=["auto","true","false","highest"],c={latest:"auto",prefix:"",suffix:"",prefixLatest:!1,suffixLatest:!1,given:!1},d=["latest","prefix","suffix","onlatest"];function parseFlavor({input:e,text:t},r){return(0,n.uz)(t).reduce((t,{text:n})=>{let reject=t=>r({input:e,given:(0,l.ml)(n),expected:t}),i=(0,o.Kp)(n);return i?{...t,...parseLine(i,reject),given:!0}:(reject('has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`'),t)},c)}function parseLine(e,t){let r={},n="";for(let i of e){let[,e="",a=""]=/^([^=]*)=(.*)$/s.exec(i)??[],s=e.trim().toLowerCase();("prefix"===s||"suffix"===s)&&(n=s);let o=parseAttribute(s,a.trim(),n);o?r={...r,...o}:t(d.includes(s)?invalidValue(s,n):`is not valid: write \`latest=auto\`, \`prefix=…\` or \`suffix=…\`, the last two also with \`,onlatest=true\`${(0,l.au)(s||i,d)}`)}return r}function parseAttribute(e,t,r){let n=u.find(e=>e===t);return"latest"===e?n&&{latest:n}:"prefix"===e?{prefix:t}:"suffix"===e?{suffix:t}:"onlatest"===e&&("true"===t||"false"===t)?"prefix"===r?{prefixLatest:"true"===t}:"suffix"===r?{suffixLatest:"true"===t}:void 0:void 0}function invalidValue(e,t){return"latest"===e?"is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`":""===t?"has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`":"is neither `onlatest=true` nor `onlatest=false`"}var f=r(8427);let p=["January","February","March","April","May","June","July","August","September","October","November","December"],h=["Sunday","Monday","Tuesday","Wednesday","Thursday","Friday","Saturday"],year=({clock:e})=>e.getUTCFullYear(),month=({clock:e})=>e.getUTCMonth()+1,weekday=({clock:e})=>e.getUTCDay(),hour=({clock:e})=>e.getUTCHours(),hour12=e=>hour(e)%12||12,minute=({clock:e})=>e.getUTCMinutes(),second=({clock:e})=>e.getUTCSeconds(),monthName=e=>p[month(e)-1]??"",dayName=e=>h[weekday(e)]??"",m={...numberTokens("M",month,{widths:[2],ordinal:!0}),MMM:e=>monthName(e).slice(0,3),MMMM:monthName,...numberTokens("Q",e=>Math.ceil(month(e)/3),{ordinal:!0}),...numberTokens("D",({clock:e})=>e.getUTCDate(),{widths:[2],ordinal:!0}),...numberTokens("DDD",({clock:e})=>dayOfYear(e),{ordinal:!0}),DDDD:padded(({clock:e})=>dayOfYear(e),3),...numberTokens("d",weekday,{ordinal:!0}),dd:e=>dayName(e).slice(0,2),ddd:e=>dayName(e).slice(0,3),dddd:dayName,...numberTokens("e",weekday),...numberTokens("E",e=>weekday(e)||7),...numberTokens("w",e=>(({clock:e})=>weekOf(e,0,6))(e).week,{widths:[2],ordinal:!0}),...numberTokens("W",e=>(({clock:e})=>weekOf(e,1,4))(e).week,{widths:[2],ordinal:!0}),...numberTokens("Y",year,{widths:[4,5]}),YY:padded(e=>year(e)%100,2),YYYYYY:e=>`+${padded(year,6)(e)}`,...numberTokens("y",year,{widths:[2,3,4],ordinal:!0}),...Object.fromEntries(["N","NN","NNN","NNNNN"].map(e=>[e,()=>"AD"])),NNNN:()=>"Anno Domini",gg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year%100,2),gggg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year,4),ggggg:padded(e=>(({clock:e})=>weekOf(e,0,6))(e).year,5),GG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year%100,2),GGGG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year,4),GGGGG:padded(e=>(({clock:e})=>weekOf(e,1,4))(e).year,5),A:e=>12>hour(e)?"AM":"PM",a:e=>12>hour(e)?"am":"pm",...numberTokens("H",hour,{widths:[2]}),...numberTokens("h",hour12,{widths:[2]}),...numberTokens("k",e=>hour(e)||24,{widths:[2]}),...numberTokens("m",minute,{widths:[2]}),...numberTokens("s",second,{widths:[2]}),Hmm:e=>`${hour(e)}${padded(minute,2)(e)}`,Hmmss:e=>`${hour(e)}${padded(minute,2)(e)}${padded(second,2)(e)}`,hmm:e=>`${hour12(e)}${padded(minute,2)(e)}`,hmmss:e=>`${hour12(e)}${padded(minute,2)(e)}${padded(second,2)(e)}`,...Object.fromEntries([1,2,3,4,5,6,7,8,9].map(e=>["S".repeat(e),fraction(e)])),...numberTokens("X",({instant:e})=>Math.floor(e.getTime()/1e3)),...numberTokens("x",({instant:e})=>e.getTime()),z:zoneName,zz:zoneName,Z:({offset:e})=>formatOffset(e,":"),ZZ:({offset:e})=>formatOffset(e,"")},g={LTS:"h:mm:ss A",LT:"h:mm A",L:"MM/DD/YYYY",LL:"MMMM D, YYYY",LLL:"MMMM D, YYYY h:mm A",LLLL:"dddd, MMMM D, YYYY h:mm A",l:"M/D/YYYY",ll:"MMM D, YYYY",lll:"MMM D, YYYY h:mm A",llll:"ddd, MMM D, YYYY h:mm A"},w=["en-US","en-GB","en-ZA","en-AU","en-CA","en-IN","ja","id","en-HK","en-GU"],y={"America/Adak":"HST HDT","America/Havana":"CST CDT","America/Hermosillo":"MST","America/Mazatlan":"MST","Asia/Colombo":"+0530","Asia/Dubai":"+04","Asia/Jerusalem":"IST IDT","Asia/Karachi":"PKT","Asia/Macau":"CST","Asia/Manila":"PST","Asia/Pyongyang":"KST","Asia/Seoul":"KST","Asia/Shanghai":"CST","Asia/Taipei":"CST","Europe/Dublin":"GMT IST","Europe/Moscow":"MSK"},v="\\[([^[\\]]*)\\]",b=RegExp(`${v}|\\\\?(?:${alternatives(g)})`,"g"),$=RegExp(`${v}|\\\\?(?:${alternatives(m)})|\\\\`,"g");function isTimeZone(e){try{return new Intl.DateTimeFormat("en-US",{timeZone:e}),!0}catch{return!1}}function formatDate(e,t,r="UTC"){let n=toZone(e,r);return t.replace(b,e=>g[e]??e).replace($,(e,t)=>void 0!==t?t:e.startsWith("\\")?e.slice(1):m[e]?.(n)??e)}function alternatives(e){return Object.keys(e).sort((e,t)=>t.length-e.length).join("|")}function numberTokens(e,t,{widths:r=[],ordinal:n=!1}={}){return{[e]:e=>String(t(e)),...Object.fromEntries(r.map(r=>[e.repeat(r),padded(t,r)])),...n&&{[`${e}o`]:e=>toOrdinal(t(e))}}}function padded(e,t){return r=>String(e(r)).padStart(t,"0")}function fraction(e){return({clock:t})=>String(t.getUTCMilliseconds()).padStart(3,"0").padEnd(9,"0").slice(0,e)}function toZone(e,t){let r=new Intl.DateTimeFormat("en-US",{timeZone:t,hourCycle:"h23",year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric"}).formatToParts(e),field=e=>Number(r.find(t=>t.type===e)?.value),n=Date.UTC(field("year"),field("month")-1,field("day"),field("hour"),field("minute"),field("second"))+e.getUTCMilliseconds();return{clock:new Date(n),offset:Math.round((n-e.getTime())/6e4),instant:e,zone:t}}function zoneName({instant:e,offset:t,zone:r}){let[n,i=n]=y[canonicalZone(r)]?.split(" ")??[],a=t>toZone(new Date(Date.UTC(e.getUTCFullYear(),0,1)),r).offset?i:n,s=w.map(t=>localZoneName(e,r,t));return a??s.find(e=>!/^(GMT|UTC)[+-]/.test(e))??formatOffset(t,"").replace(/00$/,"")}function localZoneName(e,t,r){let n=new Intl.DateTimeFormat(r,{timeZone:t,timeZoneName:"short"}).formatToParts(e);return n.find(({type:e})=>"timeZoneName"===e)?.value??""}function canonicalZone(e){return new Intl.DateTimeFormat("en-US",{timeZone:e}).resolvedOptions().timeZone}function formatOffset(e,t){let[r,n]=[Math.floor(Math.abs(e)/60),Math.abs(e)%60],i=[r,n].map(e=>String(e).padStart(2,"0"));return`${e<0?"-":"+"}${i.join(t)}`}function weekOf(e,t,r){let n=(e.getUTCDay()-t+7)%7,i=new Date(e.getTime()+((r-t+7)%7-n)*864e5);return{week:Math.floor((dayOfYear(i)-1)/7)+1,year:i.getUTCFullYear()}}function dayOfYear(e){let t=Date.UTC(e.getUTCFullYear(),0,1);return Math.floor((e.getTime()-t)/864e5)+1}function toOrdinal(e){let t=1===Math.floor(e%100/10)?"th":["th","st","nd","rd"][e%10]??"th";return`${e}${t}`}function metadataContext(e,t,r,n=()=>void 0){let i=refOf(e),a=t.DOCKER_METADATA_SHORT_SHA_LENGTH??"";/^\d*$/.test(a)||r(invalidLength(a));let s=void 0!==e.headSha&&usesHead(e,t),o=s?e.headSha??"":e.sha,l=s?e.headCommitDate:e.commitDate,u={name:e.name,ref:i,branch:withoutPrefix("refs/heads/",i),tag:withoutPrefix("refs/tags/",i),number:withoutPrefix("refs/pull/",i).replace(/\/(?:merge|head)$/,""),sha:o,shortSha:o.slice(0,Number(a)||7),...l&&{commitDate:l}};return{...u,expressions:globalExpressions(u,e,()=>n("`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the commit, and the API did not answer: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit."))}}function usesHead({name:e},t){return/^true$/i.test(t.DOCKER_METADATA_PR_HEAD_SHA??"")&&e.includes("pull_request")}function invalidLength(e){let t=`the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${(0,l.ml)(e)}\``;return`cannot be evaluated: ${t}, and a number is expected`}function refOf({name:e,ref:t,number:r}){return"pull_request_target"===e&&void 0!==r?`refs/pull/${r}/merge`:t}function globalExpressions({name:e,branch:t,tag:r,number:n,shortSha:i,commitDate:a},s,o){let l=""!==r||""!==n?(s.baseRef??"").replace(/^refs\/heads\//,""):"",u=dateExpression(s.now),c=/create|discussion|issues|schedule/.test(e)&&(""!==t||""!==r),d=""!==t&&t===s.defaultBranch||c;return{branch:()=>t,tag:()=>r,sha:()=>i,base_ref:()=>l,is_default_branch:()=>String(d),is_not_default_branch:()=>String(!d),date:u,commit_date:(e,t)=>(a||o(),dateExpression(a??s.now)(e,t))}}function dateExpression(e){return({text:t,tz:r="UTC"},n)=>{if(void 0===t)n("contains a date without a format: write `{{date 'YYYYMMDD'}}`");else{if(isTimeZone(r))return formatDate(e,t,r);n(unknownTimeZone(r))}return""}}function unknownTimeZone(e){let t=(0,l.au)(e,["UTC",...Intl.supportedValuesOf("timeZone")]);return`contains the unknown time zone \`${(0,l.ml)(e)}\`: write one such as \`Europe/Berlin\`${t}`}function withoutPrefix(e,t){return t.startsWith(e)?t.slice(e.length):""}var x=r(8454),k=r(8392),_=r(7268);let E={schedule:{priority:1e3,defaults:{pattern:"nightly"},example:"type=schedule,pattern=nightly"},semver:{priority:900,defaults:{pattern:"",value:"",match:""},required:"pattern",example:"type=semver,pattern={{version}}"},pep440:{priority:900,defaults:{pattern:"",value:"",match:""},required:"pattern",example:"type=pep440,pattern={{version}}"},match:{priority:800,defaults:{pattern:"",group:"0",value:""},required:"pattern",example:"type=match,pattern=v(.*),group=1"},edge:{priority:700,defaults:{branch:""},example:"type=edge"},ref:{priority:600,defaults:{event:""},required:"event",example:"type=ref,event=branch"},raw:{priority:200,defaults:{value:""},required:"value",example:"type=raw,value=nightly"},sha:{priority:100,defaults:{format:"short"},example:"type=sha"}},T=Object.keys(E).filter(isType),O=["enable","priority","prefix","suffix"];function isType(e){return Object.hasOwn(E,e)}function isRule(e){return e.includes("=")||e.includes("{{")}function toRawRule(e){return{type:"raw",priority:E.raw.priority,attributes:{value:e,enable:"true"},line:e}}function parseRule(e,t){let r=(0,o.Kp)(e);if(!r)return void t('has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it');let{type:n="raw",...i}=parseFields(r),a=isType(n)?findProblem(n,i):`has the unknown type \`${n}\`; valid types: ${T.join(", ")}${(0,l.au)(n,T)}`;if(void 0!==a&&t(a),void 0===a&&isType(n))return{type:n,line:e,priority:Number(i.priority??E[n].priority),attributes:{enable:"true",...E[n].defaults,...defaultPrefix(n,i),...i}}}function parseFields(e){return Object.fromEntries(e.filter(e=>""!==e).map(e=>{let t=e.indexOf("=");return t<=0||e.slice(0,t).includes("{{")?["value",e]:[e.slice(0,t).trim().toLowerCase(),e.slice(t+1).trim()]}))}function defaultPrefix(e,{event:t}){return"sha"===e?{prefix:"sha-"}:"ref"===e&&"pr"===t?{prefix:"pr-"}:{}}let S={priority:(e,t)=>/^-?\d+(\.\d+)?$/.test(e)?void 0:`has the priority \`${e}\`: write a number, such as \`priority=${E[t].priority}\``,event:e=>notOneOf("event",e,["branch","tag","pr"]),group:e=>/^\d+$/.test(e)?void 0:`has the group \`${e}\`: write the number of a pair of parentheses in the pattern, or 0 for the whole match`,format:e=>notOneOf("format",e,["short","long"]),match:invalidPattern,pattern:(e,t)=>"match"===t?invalidPattern(e):void 0};function findProblem(e,t){let{defaults:r,required:n,example:i}=E[e],a=[...O,...Object.keys(r)],s=Object.keys(t).find(e=>!a.includes(e));if(void 0!==s){let t=`valid attributes: ${a.join(", ")}${(0,l.au)(s,a)}`;return`has the attribute \`${s}\`, which \`type=${e}\` does not have; ${t}`}return void 0===n||Object.hasOwn(t,n)?Object.entries(S).flatMap(([r,n])=>{let i=t[r];return(void 0===i?void 0:n(i,e))??[]})[0]:`has no \`${n}\`: write \`${i}\``}function notOneOf(e,t,r){if(r.includes(t))return;let n=r.map(t=>`\`${e}=${t}\``),i=`${n.slice(0,-1).join(", ")} or ${n.at(-1)??""}`;return`has the unknown ${e} \`${t}\`: write ${i}${(0,l.au)(t,r)}`}function invalidPattern(e){try{toRegExp(e);return}catch(e){return`has a pattern that is not a valid regular expression: ${(0,_.gJ)(e)}`}}function toRegExp(e){let[,t,r=""]=/^\/(.+)\/([a-z]*)$/s.exec(e)??[];return void 0===t?new RegExp(e):new RegExp(t,r)}var R=r(4572),C=r(6555);function evaluateRules(e,t){let{flavor:r,sanitise:n,context:i}=t,a=[...e].sort((e,t)=>t.priority-e.priority).flatMap(e=>evaluateRule(e,t)),[s]=a;if(!s)return[];let o=("auto"===r.latest||"highest"===r.latest?s.latest:"true"===r.latest)?[n(expandLatest(r,i.expressions))]:[];return[...new Set([...a.map(({value:e})=>n(e)),...o])]}function expandLatest({prefix:e,prefixLatest:t,suffix:r,suffixLatest:n},i){let expandPart=e=>(0,C.fT)(e,i,()=>void 0);return`${t?expandPart(e):""}latest${n?expandPart(r):""}`}function evaluateRule(e,t){let{context:r,flavor:n}=t,i=onceEach(r=>t.reject(e,r));checkTemplates(e,t,i);let expandText=(e,t={})=>(0,C.fT)(e,{...t,...r.expressions},i),{enable:a="true",prefix:s=n.prefix,suffix:o=n.suffix}=e.attributes,l=expandText(a);if(/^(true|false)$/i.test(l)||i(`has \`enable=${l}\`: write \`true\`, \`false\`, or an expression that gives one of them`),!/^true$/i.test(l))return[];let u=A[e.type]({...t,rule:e,expandText});if(void 0===u)return[];let c=`${expandText(s)}${u.value}${expandText(o)}`;return/^[.-]+$/.test(c)&&t.note(`\`${c}\` is not a valid tag: \`${e.line}\` gives no tag`),/^[.-]*$/.test(c)?[]:[{...u,value:c}]}function onceEach(e){let t=new Set;return r=>{t.has(r)||e(r),t.add(r)}}function checkTemplates({type:e,attributes:t},{context:r,flavor:n},i){let a={...r.expressions,commit_date:r.expressions.date??(()=>"")},s=versionExpressions({raw:"",version:"",major:"",minor:"",patch:""}),{enable:o="",prefix:l=n.prefix,suffix:u=n.suffix,value:c="",pattern:d=""}=t;for(let e of[o,l,u,c])(0,C.fT)(e,a,i);"schedule"===e&&(0,C.fT)(d,a,i),("semver"===e||"pep440"===e)&&(0,C.fT)(d,{...s,...a},i)}let A={schedule:({rule:e,context:t,expandText:r})=>t.name.includes("schedule")?tagValue(r(attribute(e,"pattern"))):void 0,semver:e=>fromVersion(e,R.k,"is not a valid semantic version (https://semver.org)"),pep440:e=>fromVersion(e,R.F,"is not a valid Python version (https://peps.python.org/pep-0440)"),match:fromMatch,edge:({rule:e,context:t,event:r})=>{let n=attribute(e,"branch"),i=""===n||"$repo.default_branch"===n?r.defaultBranch:n;return""!==t.branch&&t.branch===i?tagValue("edge"):void 0},ref:({rule:e,context:t})=>{let r=attribute(e,"event"),n="pr"===r?t.number:"tag"===r?t.tag:t.branch;return""===n?void 0:tagValue(n,"tag"===r)},raw:({rule:e,expandText:t})=>tagValue(t(attribute(e,"value"))),sha:({rule:e,context:t})=>{let r="long"===attribute(e,"format")?t.sha:t.shortSha;return""===r?void 0:tagValue(r)}};function tagValue(e,t=!1){return{value:e,latest:t}}function attribute(e,t){return e.attributes[t]??""}function subjectOf({rule:e,context:t,expandText:r}){let n=attribute(e,"value");return""!==n?r(n):""===t.tag?void 0:t.tag}function fromVersion(e,t,r){let{rule:n,expandText:i,note:a}=e,s=subjectOf(e);if(void 0===s)return;let o=attribute(n,"match"),l=""===o?null:toRegExp(o).exec(s);""===o||l||a(`${o} of \`${n.line}\` does not match ${s}`);let u=(l?.[1]??l?.[0]??s).replaceAll("/","-"),c=t(u);if(!c)return void a(`${u} ${r}: \`${n.line}\` gives no tag`);let d=attribute(n,"pattern");return c.preRelease?tagValue((0,C.fy)(d,"raw")?c.raw:c.version):tagValue(i(d,versionExpressions(c)),!0)}function versionExpressions({raw:e,version:t,major:r,minor:n,patch:i}){return{raw:()=>e,version:()=>t,major:()=>r,minor:()=>n,patch:()=>i}}function fromMatch(e){let{rule:t,note:r}=e,n=subjectOf(e);if(void 0===n)return;let i=attribute(t,"pattern"),a=Number(attribute(t,"group")),s=toRegExp(i).exec(n),o=s?.[a];if(void 0!==o)return tagValue(o,!0);let l=s?`${i} has no group ${a} that matches ${n}`:`${i} does not match ${n}`;r(`${l}: \`${t.line}\` gives no tag`)}function parseTags({input:e,text:t},r,i){let a={...r,input:e,report:i},s=(0,n.uz)(t).map(({text:e})=>(0,n._n)(e)??e);if(0===s.length)return planByEvent(a);if(r.flavor.given||s.some(isRule))return planByRules(s,a);let{names:o,references:l}=parseNames(s,a);return{names:[...new Set(o.map(replaceInvalid))],references:l,byEvent:!1,notes:[]}}function planByEvent(e){let{event:t,flavor:r}=e,{names:n,latest:i}=(0,k.nK)(t);if(n.some(e=>(0,k.aw)(e,t,!1)))return{names:[(0,k._m)(t,matrixParts(e))],references:[],byEvent:!0,notes:[]};let a=r.given?evaluateRules(n.map(toRawRule),ruleContext({...e,flavor:withLatest(r,i)},[])):[...n,...i?["latest"]:[]];return refuseCacheTags(a,e),{names:a,references:[],byEvent:!0,notes:[]}}function matrixParts({flavor:e,variant:t,context:r,...n}){let expandPart=e=>(0,C.fT)(e,r.expressions,rejecter(e,n));return[expandPart(e.prefix),t,expandPart(e.suffix)]}function withLatest(e,t){return"auto"===e.latest||"highest"===e.latest?{...e,latest:t?"true":"false"}:e}function planByRules(e,t){let r=e.filter(isRule).flatMap(e=>parseRule(e,rejecter(e,t))??[]),n=parseNames(e.filter(e=>!isRule(e)),t),i=[],a=evaluateRules(inLineOrder(e,[...r,...n.names.map(toRawRule)]),ruleContext(t,i));return refuseCacheTags(a,t),{names:a,references:n.references,byEvent:!0,notes:i}}function inLineOrder(e,t){let position=({line:t})=>e.findIndex(e=>e===t||!isRule(e)&&splitNames(e).includes(t));return[...t].sort((e,t)=>position(e)-position(t))}function ruleContext({event:e,context:t,flavor:r,...n},i){return{event:e,context:t,flavor:r,sanitise:k.JU,reject:({line:e},t)=>rejecter(e,n)(t),note:e=>i.push(e)}}function rejecter(e,{input:t,report:r}){return n=>r({input:t,given:(0,l.ml)(e),expected:n})}function parseNames(e,t){let r=new Set,n=new Map;for(let i of e.flatMap(splitNames)){let e=parseTag(i,t);"string"==typeof e?r.add(e):e&&n.set(`${(0,s.Sh)(e)}:${e.tag}`,e)}return{names:[...r],references:[...n.values()]}}function splitNames(e){return e.split(",").map(e=>e.trim()).filter(e=>""!==e)}function parseTag(e,t){let r=rejecter(e,t);if(/[:@]/.test(e)){let n=(0,s.XN)((0,s.WZ)(e,t.event),r);return n&&refuseCacheTag(n.tag,r),n}let n=invalidName(e);return void 0!==n?void r(n):(refuseCacheTag(replaceInvalid(e),r),e)}function replaceInvalid(e){return e.replace(/[^A-Za-z0-9._-]+/g,"-")}function invalidName(e){let t=(0,k.JU)(e);if(/\s#/.test(e))return"has a comment behind it: comments need a line of their own";if(/\s/.test(e))return"contains spaces: write one tag per line, or commas between them";if(/^[^/]*\.[^/]*\//.test(e)){let r=`\`${e}:latest\` for a repository, or \`${t}\` for a tag`;return`is neither a tag nor a full reference: write ${r}`}return e.length>k.tr?`has ${e.length} characters, and a tag has ${k.tr} at most`:(0,s.dz)(replaceInvalid(e))?void 0:`is not a valid tag: write \`${t}\`, or another name of letters, digits, \`.\`, \`_\` and \`-\` that begins with a letter, digit or \`_\``}function refuseCacheTags(e,t){for(let r of e)refuseCacheTag(r,rejecter(r,t))}function refuseCacheTag(e,t){e.startsWith("buildcache-")&&t("begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch of this name, set `tags`")}function tags_allRepositories(e,{references:t}){return[...new Map([...e,...t.map(({registry:e,path:t})=>({registry:e,path:t}))].map(e=>[(0,s.Sh)(e),e])).values()]}function imageVersion({names:[e],references:[t]},r){let n=e??t?.tag;return void 0===n?"":`${n}${r}`}function applyTags(e,t,r,n){let withSuffix=t=>`${e.byEvent?t.slice(0,Math.max(1,k.tr-r.length)):t}${r}`,i=[...t.flatMap(t=>e.names.map(e=>({...t,tag:withSuffix(e)}))),...e.references.map(e=>({...e,tag:withSuffix(e.tag)}))];for(let e of new Set(i.map(e=>e.tag)))(0,s.dz)(e)||n((0,l.ml)(e),tooLong(e,r));return[...new Map(i.map(e=>[`${(0,s.Sh)(e)}:${e.tag}`,e])).values()]}function tooLong(e,t){return`has ${e.length} characters with its suffix \`${(0,l.ml)(t)}\`, and a tag has ${k.tr} at most`}function image_metadata_parseImageMetadata(e){let{env:t,event:r,tags:n,variant:i,tagged:o,report:l}=e,u=new Set,c=metadataContext(r,t,e=>l({input:n.input,expected:e}),e=>u.add(e)),d=parseFlavor(e.flavor,l),p=parseTags(n,{event:r,context:c,flavor:d,variant:i},o?l:()=>void 0),h=o?p:{...p,names:[],references:[],notes:[]},generated=e=>(0,x.jh)(r,c,imageVersion(p,e),t),m=requestedAnnotations(e,c),g={version:e=>imageVersion(p,e),highest:e=>versionTags(d,c,e),labels:(e,t)=>(0,x.K2)(generated(t),e,c),annotations:e=>(0,a.H8)(generated(e),m.levels,m.requested)};return{...g,plan:h,warnings:()=>[...h.notes,...u],tags:(e,t)=>applyTags(h,e,t,(e,t)=>l({input:n.input,given:e,expected:t})),variables:(e,t)=>(0,f.t)({version:g.version(""),tags:applyTags(p,e,"",()=>void 0).map(s.jU),labels:g.labels(t,""),annotations:g.annotations("")})}}function versionTags({latest:e,prefix:t,suffix:r},{expressions:n,tag:i},a){if("highest"!==e)return;let[s,o]=[t,r].map(e=>(0,C.fT)(e,n,()=>void 0)),l=(0,R.k)(i);return{prefix:s??"",suffix:o??"",variantSuffix:a,gitVersion:l&&!l.preRelease?l.version:""}}function requestedAnnotations({env:e,annotations:t,exporterAnnotations:r,report:n},i){let s="DOCKER_METADATA_ANNOTATIONS_LEVELS",o=e[s]??"",l=(0,a.hl)(o,e=>n({input:t.input,given:o,expected:`in the variable ${s} ${e}`})),u={defaultLevels:l,context:i,report:n},c=r.entries.map(e=>({text:e}));return{levels:l,requested:[...(0,a.VL)(r.input,c,u),...(0,a.KX)(t,u)]}}var P=r(1173);function variants_checkTagged(e,t,r,n){let{text:i,event:a,report:o,hasIssue:u}=e;if(u("image","tags"))return;let c=r.names.length>0,d=(0,l.ml)(r.names.join(", ")),f=(0,P.qC)(o,"image");if(!(0,P.WE)(f,void 0,[[0===t.length,"is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`"],[c&&""===i("image"),`is empty, but \`tags\` has names without a repository (${d}): write the repository here, or full references there`]])||n||c||0!==r.references.length||(0,P.qC)(o,"tags")(noTags(i("tags"),a,r)),c||0===r.references.length)return;let p=new Set(r.references.map(s.Sh));for(let e of t.map(s.Sh).filter(e=>!p.has(e)))f("gets no tag, because all full references in `tags` are to other repositories: add one to `tags`, or remove this repository",e)}function noTags(e,{name:t,ref:r},{notes:n}){if(""===e)return`is empty, and the event \`${t}\` has no branch or tag: write tag names such as \`nightly\``;let i=n.length>0?` (${n.join("; ")})`:"";return`has no rule that gives a tag for the event \`${t}\` of \`${r}\`${i}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``}function variants_checkTagsDiffer(e,{report:t}){let r=new Map,n=new Set;for(let{name:i,tags:a}of e)for(let e of a.map(s.jU)){let a=r.get(e)??i;r.set(e,a);let s=`has the same tag as \`${a}\`, ${e}: give each variant its own \`tag-suffix\``;(0,P.WE)((0,P.qC)(t,"variants"),i,[[a!==i&&!n.has(`${a} ${i}`),s]]),n.add(`${a} ${i}`)}}var L=r(3344),j=r(6760);r(9804);var M=r(5541),I=r(101);let D={dryRun:["dry-run",(0,M.zM)()],packagesApi:["packages-api",(0,M.Yq)(I.Az,"auto")]},N=["cleanup",(0,M.Yq)({auto:"auto",always:"always",never:"never",true:"auto",false:"never"},"auto")],U=["sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release"];async function parseSign(e,t){return U.some(t=>!/^(?:false)?$/i.test(e.text(t)))?(await r.e(320).then(r.bind(r,1320))).parseSignInputs(e,t):void 0}function shared_inputs_parseImageList({text:e,report:t}){let r=(0,P.qC)(t,"image"),i=(0,n.uz)(e("image")).flatMap(e=>q.test(e.text)?[parseEntry(e.text,r,t)]:(0,n.ry)(e.text).map(requiredImage)).flatMap(({name:e,isRequired:t})=>{if(""===e)return[];let n=(0,P.WE)(r,e,[[/\s#/.test(e),"contains a comment: comments need a line of their own"]])?(0,s.SU)(e.toLowerCase(),t=>r(t,e)):void 0;return n?[{repository:n,isRequired:t}]:[]}),select=e=>i.filter(({isRequired:t})=>t===e).map(({repository:e})=>e),a=select(!0);return{images:a,mirrors:select(!1).filter(e=>!a.some(t=>(0,s.Sh)(t)===(0,s.Sh)(e)))}}let q=/^"?(?:name|required)\s*=/,B="write `name=docker.io/acme/app,required=false`",requiredImage=e=>({name:e,isRequired:!0});function parseEntry(e,t,r){let n=(0,o.vB)(e)??[],[i="",a=""]=["name","required"].map(e=>(0,o.D$)(n,e)?.trim()),[s]=n.find(([e])=>"name"!==e&&"required"!==e)??[];return(0,P.WE)(t,e,[[void 0!==s,`has an unknown attribute \`${(0,l.ml)(s??"")}\`: ${B}`],[""===i,`has no name: ${B}`]]),{name:i,isRequired:(0,L.yG)("image",""===a?"true":a,r)}}function versionOf({version:e,highest:t},r){let n=t(r);return{version:e(r),...n&&{highest:n}}}function isListed(e,t){return t.some(t=>(0,s.ve)(t,e))}function withoutMirrors(e,t,{report:r}){let n=e.filter(e=>!isListed(e,t));return(0,P.WE)((0,P.qC)(r,"image"),void 0,[[t.length>0&&0===n.length,"lists only mirrors (`required=false`): at least one repository must be required"]]),n}function byRepository(e,t,r){let n=t.map(t=>({repository:t,tags:e.filter(e=>(0,s.ve)(e,t))}));return{tags:e.filter(e=>!isListed(e,t)),...r&&t.length>0&&{mirrors:n}}}r(1071);var H=r(3760),F=r(8425),Y=r(6068),z=r(1308);let W="secrets are empty if their name is misspelled, and in runs for forks";var G=r(8453),K=r(8154);let V="registry-auth",J=["registry","username","password","scope","ecr"],Z="write `- registry: ghcr.io` and below it `username` and `password`";async function registryAuthLogins({text:e,env:t,report:r},n){if(""===e(V))return[];let i={input:V,expected:`is not a YAML list of logins: ${Z}`};return(await (0,K.j4)(e(V),i,({expected:e})=>r({input:V,expected:e}))??[]).flatMap((e,i)=>parseLogin(e,{canOmit:n,env:t},(e,t)=>(0,P.qC)(r,V)(`${e} (number ${i+1} of the list)`,t))??[])}function parseLogin(e,{canOmit:t,env:r},n){if((0,P.WE)(n,void 0,[[!(0,G.u4)(e),`is not a login: ${Z}`]]),!(0,G.u4)(e))return;let i=(0,K.L5)(e,{what:"a login",keys:J},n),[a,s,o]=[i("username")??"",i("password")??"",i("scope")??""],l=""===(i("registry")??"")?"docker.io":hostOf(i("registry")??""),u=(0,z.Kc)(l,parseEcr(i("ecr")??"",n)),c={registry:l,username:a,password:s,...""!==o&&{scope:o}};if((0,z.jL)(c,r))return{...c,hubOidc:!0};if(""===s&&!u&&t(l))return;let d=[[""===s,`has no \`password\`; ${W}`],[""===a,"has no `username`"]];return(0,P.WE)(n,l,u?[]:d),(0,P.WE)(n,o,[[!isScope(o),"is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]),{...c,...u&&{ecr:!0}}}function isScope(e){return/^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(e)&&!e.split("/").includes("..")}function hostOf(e){return e.replace(/^[a-z]+:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}function parseEcr(e,t){let r=["auto","true","false"].find(t=>t===(e.toLowerCase()||"auto"));return(0,P.WE)(t,e,[[void 0===r,"is not one of `auto`, `true`, `false`"]]),r??"auto"}var Q=r(3179);async function parseLogins(e,{images:t,sources:r=[],push:n}){let{text:i,report:a,warn:s}=e,o=["registry","username","password","ecr"].filter(e=>""!==i(e));(0,P.WE)((0,P.qC)(a,"registry-auth"),void 0,[[""!==i("registry-auth")&&o.length>0,`cannot be combined with ${quoted(o)}: write them in its entries, or remove it`]]);let canOmit=e=>{let t=""===e?"":` at ${e}`;return n||s(`The login${t} is not used because its \`password\` is empty; nothing is pushed.`),!n},l=[...new Set(t.map(({registry:e})=>e))],u=[...new Set([...t,...r].map(({registry:e})=>e))],c=parseEcr(i("ecr"),(0,P.qC)(a,"ecr")),d=await registryAuthLogins(e,canOmit),f=hubLogins(e,l),p=f.length>0?f:usernamePasswordLogin(e,{registries:l,ecr:c,canOmit}),h=[...p,...platformTokenLogin(e,u,p)],m=new Set(d.flatMap(({registry:e,scope:t})=>void 0===t?(0,Q.Y4)(e):[])),g=[...d,...h.filter(({registry:e})=>!m.has((0,Q.Y4)(e)))],w=""===i("registry")?[]:[hostOf(i("registry"))],y=[...new Set([...u,...w])].filter(e=>!g.some(t=>t.registry===e));return[...g,..."false"===c?[]:awsLogins(e,y)]}function usernamePasswordLogin(e,{registries:t,ecr:r,canOmit:n}){let[i,a,s]=[e.text("username"),e.text("password"),hostOf(e.text("registry"))],o=""!==s&&!(0,z.Kc)(s,r);return(""===s?""!==i:o)&&""===a&&n(s)||!reportIncomplete(e,{needsUsername:o})?[]:""===i?""!==s&&"true"===r?jobKeyLogin(e,s,n):[]:(""===s?registryOfImages(e,t):[s]).map(e=>({registry:e,username:i,password:a,...(0,z.Kc)(e,r)&&"AWS"!==i&&{ecr:!0}}))}function jobKeyLogin({env:e},t,r){return(e.AWS_ACCESS_KEY_ID??"")===""&&r(t)?[]:[{registry:t,username:"",password:"",ecr:!0}]}function hubLogins({text:e,env:t},r){let[n,i]=[e("username"),e("password")];return(""===e("registry")?r:[hostOf(e("registry"))]).map(e=>({registry:e,username:n,password:i,hubOidc:!0})).filter(e=>(0,z.jL)(e,t))}function reportIncomplete({text:e,report:t},{needsUsername:r}){let[n,i]=[""!==e("username"),""!==e("password")],a="set both or neither";return[(0,P.WE)((0,P.qC)(t,"registry"),e("registry"),[[r&&!n,"needs `username` and `password`"]]),(0,P.WE)((0,P.qC)(t,"password"),void 0,[[n&&!i,`is missing, but \`username\` is set: ${a}; ${W}`]]),(0,P.WE)((0,P.qC)(t,"username"),void 0,[[!n&&i,`is missing, but \`password\` is set: ${a}`]])].every(Boolean)}function registryOfImages({event:e,report:t},r){let n=r.length>1?r.filter(t=>t!==platformRegistry(e)):r,i=(0,l.ml)(n.join(" and ")),a=`is for one registry, but the images are on ${i}: list a login for each in \`registry-auth\`, and remove \`username\` and \`password\``;return(0,P.WE)((0,P.qC)(t,"username"),void 0,[[n.length>1,a]])?n:[]}function platformTokenLogin({text:e,event:t},r,n){let i=platformRegistry(t),[a,s]=[t.actor,e("github-token")];return r.includes(i)&&!n.some(e=>e.registry===i)&&""!==a&&""!==s?[{registry:i,username:a,password:s,isPlatformToken:!0}]:[]}function platformRegistry(e){let t=hostOf(e.serverUrl),r=(0,Y.li)(e);return"github.com"===r?"ghcr.io":"enterprise-server"===r||"ghe.com"===r?`containers.${t}`:t}let X=["AWS_PROFILE","AWS_WEB_IDENTITY_TOKEN_FILE","AWS_CONTAINER_CREDENTIALS_RELATIVE_URI","AWS_CONTAINER_CREDENTIALS_FULL_URI"];function awsLogins({env:e,warn:t},r){let n=r.filter(e=>void 0!==(0,z.d0)(e)),isSet=t=>(e[t]??"")!=="";return isSet("AWS_ACCESS_KEY_ID")?n.map(e=>({registry:e,username:"",password:"",ecr:!0})):(n.length>0&&X.some(isSet)&&t(`No login at ${n.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`),[])}function quoted(e){return e.map(e=>`\`${e}\``).join(" and ")}var ee=r(506);let et="write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`; for a matrix, give each of its jobs an output of its own, and write `${{ toJSON(needs.build.outputs.*) }}`";function parseListedParts({text:e,event:t,report:r}){let n=e("digests");if(""===n)return;let i=(0,P.qC)(r,"digests"),a=(0,G.Bl)(n),s=n.split("\n").filter(e=>""!==e.trim()),o=(void 0===a?s:[a]).flatMap(flatten),l=o.find(e=>void 0===listed_parts_parseEntry(e)),u=o.flatMap(e=>listed_parts_parseEntry(e)??[]);return void 0!==l?i((0,G.u4)(a)?"is the object with all outputs of one job, not a list of results: write `${{ toJSON(needs.build.outputs.*) }}`. act and runners with its code pass the object for this too, and do not join the outputs of a matrix: there, write one job per platform, and `${{ toJSON(needs.*.outputs.results) }}`":`is not a list of results: ${et}`,quote(l)):0===u.length&&void 0===t.readOnlyTrigger&&i(`has no part: ${et}; a build job without results has failed or pushed nothing`),u}function quote(e){return"string"==typeof e?e:JSON.stringify(e)}function flatten(e){if(Array.isArray(e))return e.flatMap(flatten);if("string"!=typeof e)return[e];let t=(0,G.Bl)(e);return""===e.trim()?[]:void 0===t?[e]:flatten(t)}function listed_parts_parseEntry(e){if(!(0,G.u4)(e)||!(0,G.u4)(e.platforms))return;let t=Object.entries((0,G.qY)(e.platforms)).map(([t,r])=>{let n=(0,i.FL)(t);return n&&(0,ee.Bc)(r)?{variant:(0,G.e1)(e.variant),platform:n,image:r}:void 0}),r=t.flatMap(e=>e??[]);return r.length<t.length?void 0:r}var er=r(2242),en=r(8085);let ei="registries",ea=["ca","http","insecure","mirrors"],es="write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line",eo=/^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;async function parseRegistries(e){let t=e.text(ei);return Object.fromEntries(Object.entries((""===t?{}:await (0,K.fs)(t,{input:ei,expected:`is not a map of registries: ${es}`},e.report))??{}).flatMap(([t,r])=>{let n=parseHost(t,r,e);return n?[[t.toLowerCase(),n]]:[]}))}function parseHost(e,t,r){let n=(0,P.qC)(r.report,ei,e);if((0,P.WE)(n,e,[[!eo.test(e),"is not a valid host: write it as in image names, `registry.example.com:5000`, without a scheme"]]),(0,P.WE)(n,e,[[!(0,G.u4)(t),`has no settings: ${es}`]]),!(0,G.u4)(t))return;let i=(0,K.L5)(t,{what:"a registry",keys:ea,where:` in \`${e}\``},n),flag=e=>(0,L.yG)(ei,i(e)??"false",t=>r.report({...t,given:`${e}: ${t.given??""}`})),a={ca:parseCa(i("ca")??"",r,n),http:flag("http"),insecure:flag("insecure")};return(0,P.WE)(n,e,[[a.http&&""!==a.ca,"has `http` and `ca`, but plain http has no certificate: remove one of them"]]),{...a,mirrors:parseMirrors(t,n)}}function parseCa(e,{paths:t},r){if(""===e||e.includes("-----BEGIN"))return""===e?"":(0,en.fB)(e);let failCa=t=>r(t,`ca: ${e}`),n=t.absolute(e),i=`is neither a PEM certificate nor a file that contains one: ${n} was not found`;if(!(0,P.WE)(failCa,void 0,[[!t.exists(n),i]]))return"";let a=t.readFile(e,failCa),s=""===a||a.includes("-----BEGIN");return(0,P.WE)(failCa,void 0,[[!s,"is a file without a PEM certificate"]])&&""!==a?`${a}
-`:""}function parseMirrors(e,t){return(0,K.FZ)(e,"mirrors",t).flatMap(e=>(0,n.ry)(e)).filter(e=>(0,P.WE)(t,e,[[!eo.test(e.split("/")[0]??"")||!!e.includes("://"),"is not a valid mirror: write its host, `mirror.example.com`, without a scheme"]]))}var el=r(4620),eu=r(2150);let ec={config:"use `buildkitd-config`","config-inline":"use `buildkitd-config-inline`",name:"the builder’s name is unique on every node; read it from the output `name`",scope:"write it in an entry of `registry-auth`","bake-target":"there is no bake file; the output `json` has its content",images:"use `image`","sep-annotations":"outputs have one entry per line, and `json` has them as lists","sep-labels":"outputs have one entry per line, and `json` has them as lists","sep-tags":"outputs have one entry per line, and `json` has them as lists",dockerfile:"use `file`",node:"use `nodes`",platform:"use `platforms`",tag:"use `tags`"};function checkNames({env:e,report:t,warn:r},n,i=!1){let a=(0,Y.n5)(e);for(let[s,o]of inputsIn(e).filter(([e])=>!n.includes(e))){let e=`is not an input of this action${hint(s,n)}`,[u,c]=[(0,l.ml)(s),remedy(s,a)];""===o.trim()||a&&!i?r(`\`${u}\` ${e}`):i||isMisspelled(s,n)?t({input:u,expected:`${e} ${c}`}):r(`\`${u}\` ${e} ${c}`)}}function inputsIn(e){return Object.entries(e).flatMap(([e,t=""])=>{let r=/^INPUT_(\P{Ll}+)$/u.exec(e)?.[1];return void 0===r?[]:[[r.toLowerCase(),t]]})}function isMisspelled(e,t){return/\W/.test(e)||Object.hasOwn(ec,e)||""!==(0,l.au)(e,t)}function remedy(e,t){let r=(0,l.ml)(`INPUT_${e.toUpperCase()}`);return t?`If it is an input of an enclosing composite action, write \`${r}: ''\` in \`env\` of this step`:`If the step does not set it, the job has a variable \`${r}\`: rename the variable`}function hint(e,t){let r=Object.hasOwn(ec,e)?ec[e]:void 0;return void 0===r?(0,l.au)(e,t)||"; the README lists all inputs.":`: ${r}.`}let ed={...D,cleanup:N};async function readMergeInputs(e,t,r=F.q){let a=new P.rE,s=(0,el.gV)({env:e,event:t,files:r,diagnostics:a}),{text:o,report:l}=s;checkNames(s,H.sg);let u=(0,i.qA)("platforms",(0,n.ry)(o("platforms")),l);0!==u.length||s.hasIssue("platforms")||(0,P.qC)(l,"platforms")("is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`");let c=await (0,er.I)(s,u),d=parseImage(s);(0,eu.v)(s);let f={...d,platforms:u,variants:c,listed:parseListedParts(s),tagsGiven:""!==o("tags"),...(0,M.M$)(ed,s),...await parseSigning(s),registries:await parseRegistries(s),logins:await parseLogins(s,{images:d.all,push:void 0===t.readOnlyTrigger}),warnings:a.warnings};return a.throwIssues(),{...f,describe:e=>{let t=e.map(d.describe);return variants_checkTagsDiffer(t,s),a.throwIssues(),t}}}async function parseSigning(e){let{event:t,report:r}=e,n=[],i=void 0===t.readOnlyTrigger?r:e=>n.push(e),a={push:!0,partial:!1,trust:t.trust},s=await parseSign({...e,report:i},a);return{sign:0===n.length?s:void 0,signIssues:n}}function parseImage(e){let{env:t,event:r,text:n,report:i}=e,{images:a,mirrors:s}=shared_inputs_parseImageList(e),named=e=>({input:e,text:n(e)}),o=image_metadata_parseImageMetadata({...{env:t,event:r,tags:named("tags"),flavor:named("flavor"),variant:"",tagged:!0,report:i},annotations:named("annotations"),exporterAnnotations:{input:"annotations",entries:[]}}),l=withoutMirrors(tags_allRepositories(a,o.plan),s,e);return variants_checkTagged(e,l,o.plan,!1),checkLevels(o.annotations(""),e),{images:l,all:[...l,...s],describe:({name:e,tagSuffix:t,platforms:r})=>({name:e,images:l,...byRepository(o.tags([...a,...s],t),s,!0),platforms:r,context:"",buildArgs:{},labels:o.labels({},t),annotations:o.annotations(t),...versionOf(o,t)})}}function checkLevels(e,{text:t,report:r}){for(let n of e.filter(({key:e,level:r})=>"manifest"===r&&t("annotations").includes(`${e}=`)))(0,P.WE)((0,P.qC)(r,"annotations"),(0,a.tn)(n),[[!0,"is for image manifests, which the build jobs have pushed: write `index:key=value`, or set it there"]])}function serviceVersion(e,t){let given=(r,n)=>(0,o.D$)(e,r)??t[n]??"",r=(0,o.D$)(e,"version"),n=t.ACTIONS_RESULTS_URL??"",i=(0,L.Hn)(t.ACTIONS_CACHE_SERVICE_V2)||n.includes("results-receiver.actions.githubusercontent.com"),a=(0,o.D$)(e,"url_v2")??(i?n:"");if(""!==given("token","ACTIONS_RUNTIME_TOKEN"))return"1"!==r&&""!==a?2:"2"===r||""===given("url","ACTIONS_CACHE_URL")?void 0:1}let appendSuffix=(e,t)=>`${e}-${t}`,appendToEach=(e,t)=>e.split(";").map(e=>appendSuffix(e,t)).join(";"),whole=e=>[e],nameByRepository=e=>["buildkit",...e.split("/")].filter(e=>""!==e).join("-");function lowerCaseName(e){let[,t="",r=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(e)??[];return`${t.toLowerCase()}${r}`}function missing(e,t){return r=>e.map(e=>[((0,o.D$)(r,e)??"")==="",`has no \`${e}\`: write \`${t}\``])}let ef=new Map([["registry",{name:{from:"ref",to:"ref"},defaultName:()=>"",normalise:(e,t)=>"ref"===e?lowerCaseName(t):t,withSuffix:(e,t)=>appendSuffix(/:[^/]+$/.test(e)?e:`${e}:buildcache`,t),problems:missing(["ref"],"type=registry,ref=ghcr.io/acme/app:cache")}],["inline",{name:{from:"ref",to:"ref"},defaultName:()=>"",withSuffix:appendSuffix,problems:()=>[[!0,"stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],isInImage:!0}],["local",{name:{from:"src",to:"dest"},defaultName:()=>"",withSuffix:(e,t)=>j.posix.join(e,t),problems:e=>[[!e.some(([e])=>"src"===e||"dest"===e),"has no `dest`: write `type=local,dest=…`"]]}],["gha",{name:{from:"scope",to:"scope"},defaultName:()=>"buildkit",withSuffix:appendSuffix,secretAttributes:["token","ghtoken"],secretVariables:{ACTIONS_RUNTIME_TOKEN:e=>[e],ACTIONS_CACHE_URL:e=>e.replace(/^\w+:\/\/[^/]*/,"").split(/[/?]/).filter(e=>e.length>15)},buildxVariables:["ACTIONS_RUNTIME_TOKEN","ACTIONS_CACHE_URL","ACTIONS_RESULTS_URL","ACTIONS_CACHE_SERVICE_V2","ACTIONS_CACHE_MODE"],problems:(e,t)=>{let r=(0,o.D$)(e,"version")??"",n=e.filter(([e])=>"version"!==e),i=void 0===serviceVersion(e,t),a=i&&""!==r&&void 0!==serviceVersion(n,t);return[[a,`requests version ${r} of the cache service, which this runner lacks: remove \`version=…\` here`],[i&&!a,"needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"]]},warnings:(e,t)=>1===serviceVersion(e,t)&&(0,Y.du)(t)?["`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."]:[]}],["s3",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{bucket:"AWS_BUCKET",region:"AWS_REGION"},secretAttributes:["access_key_id","secret_access_key","session_token"],secretVariables:{AWS_SECRET_ACCESS_KEY:whole,AWS_SESSION_TOKEN:whole},problems:missing(["bucket","region"],"type=s3,region=…,bucket=…"),errors:{noCredentials:/get credentials:|no EC2 IMDS role found/i}}],["azblob",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{account_url:"BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",account_name:"BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",container:"BUILDKIT_AZURE_STORAGE_CONTAINER",prefix:"BUILDKIT_AZURE_STORAGE_PREFIX"},secretAttributes:["secret_access_key","sas_token","account_key"],problems:missing(["account_url"],"type=azblob,account_url=https://….blob.core.windows.net,…"),errors:{createdMeanwhile:/\bContainerAlreadyExists\b/}}]]);function secretAttributes(){return[...new Set([...ef.values()].flatMap(e=>e.secretAttributes??[]))]}function cacheEnvSecrets(e){return[...ef.values()].flatMap(({secretVariables:t={}})=>Object.entries(t).flatMap(([t,r])=>r(e[t]??"")))}function secretPattern(){return RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`,"gi")}function cacheSecrets(e){return[...e.matchAll(secretPattern())].map(e=>e[2]??"")}function keyLines(e){return[...e.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([,e=""])=>e.split(/\s+|\\n/)).filter(e=>e.length>7)}var ep=r(5653);let eh={passwords:e=>[e("password"),e("sign-password")],"platform tokens":e=>[e("github-token")],"SSH keys":e=>sshKeyParts(e("ssh-private-key")),"signing keys":e=>e("sign-key").includes("://")?[]:sshKeyParts(e("sign-key")),"build secrets, as given":e=>[e("secrets")],"values of build secrets":e=>secretValues(e("secrets")),"variables of build secrets":(e,t)=>(0,ep.t)(t).map(e=>t[e]??""),"passwords of registry-auth":e=>listedPasswords(e("registry-auth")),"inline TLS keys":e=>keyLines(["driver-opts","nodes","append"].map(e).join("\n")),"cache credentials":e=>["cache","cache-from","cache-to"].flatMap(t=>cacheSecrets(e(t))),"headers of telemetry":(e,t)=>(0,eu.z)(t),"cache credentials of the job":(e,t)=>cacheEnvSecrets(t),"logins as registries receive them":e=>basicLogins(e("username"),e("password")),"credentials in URLs":e=>em.map(e).flatMap(urlCredentials),"credentials of proxies":(e,t)=>eg.flatMap(e=>urlCredentials(t[e]??""))},em=["context","build-contexts","build-args","variants","otlp-endpoint","cache-from","cache-to"],eg=["HTTP_PROXY","HTTPS_PROXY","ALL_PROXY"].flatMap(e=>[e,e.toLowerCase()]);function secretsToMask(e){let text=t=>e[(0,el.Qn)(t)]??"",t=Object.values(eh).flatMap(t=>t(text,e)).flatMap(e=>e.split(/[\r\n]+/)).map(e=>e.trim()),r=["password","sign-password","github-token"].map(e=>text(e).trim()),n=t.filter(e=>e.length>3||""!==e&&r.includes(e));return[...new Set([...n,...n.flatMap(encodings)])]}function encodings(e){return[JSON.stringify(e).slice(1,-1),encodeUrl(e)].filter(t=>t!==e)}function encodeUrl(e){try{return encodeURIComponent(e)}catch{return e}}function basicLogins(e,t){let r=[e.trim(),t.trim()];return r.includes("")?[]:[Buffer.from(r.join(":")).toString("base64")]}function urlCredentials(e){return[...e.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([,e="",t=""])=>[...e.length>=20?[e]:[],t]).flatMap(e=>[e,decodeUrl(e)])}function decodeUrl(e){try{return decodeURIComponent(e)}catch{return e}}function sshKeyParts(e){return e.replace(/^\s*#.*$/gm,"").replace(/-----(BEGIN|END)[^-]*-----/g,"\n").split(/\s+|\\r\\n|\\n/).filter(e=>e.length>7)}function secretValues(e){return e.split(/[\r\n]+/).flatMap(e=>[/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(e)?.[1]??[],e.replace(/"\s*$/,"")].flat()).map(e=>e.replaceAll('""','"'))}function listedPasswords(e){return[...e.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(([,e=""])=>e.trim().replace(/^(["'])(.*)\1$/s,"$2"))}var ew=r(9826),ey=r(3024),ev=r(7030),eb=r(2243);async function saveRegistryHosts(e,t){let r=Object.entries(t).map(async([e,t])=>{let r=t.insecure&&!t.http&&""===t.ca?await fetchCertificate(e):"";return[e,{...t,...""!==r&&{certificate:r}}]}),n=Object.fromEntries(await Promise.all(r));return Object.keys(n).length>0&&(0,eb.pb)(e,JSON.stringify(n)),n}async function fetchCertificate(e){let{hostname:t,port:n}=new URL(`https://${e}`),i=0!==(0,ev.isIP)(t)||t.startsWith("[")?{}:{servername:t},a={host:t.replace(/^\[|\]$/g,""),port:Number(n||"443")},{connect:s}=await Promise.resolve().then(r.t.bind(r,1692,23));return await new Promise(e=>{let t=s({...a,...i,rejectUnauthorized:!1,timeout:5e3}),end=r=>{t.destroy(),e(r)};t.once("secureConnect",()=>end(t.getPeerX509Certificate()?.toString()??"")),t.once("timeout",()=>end("")).once("error",()=>end(""))})}var e$=r(5525);function createJournal({journal:e}){(0,eb.pb)(e,"")}function openJournal({journal:e}){return{note:t=>(0,ey.appendFileSync)(e,`${JSON.stringify(t)}
-`,{mode:384})}}var ex=r(6716),ek=r(9204);async function describeEvent(e){let t=e.eventDetails();if(!t)return await (0,ek._)(e.event);let r=await (0,ex.ff)(e.event,e.env,t);return await (0,ek._)(r,(0,el.Ml)(e.env)?t.commitDate:void 0)}var e_=r(539),eE=r(3269);async function dropTokenIfJobHasLogin(e,{images:t,push:r,registries:n,log:i}){let a=(0,e_.K)({...n,log:()=>void 0},AbortSignal.timeout(1e4)),check=async e=>{if(await n.credentials(e)===void 0)return;let t=await a(e);try{return await (r?(await t.checkPush(e.path)).ended:t.ping()),""}catch(e){return isRejected(e)?void 0:(0,_.gJ)(e)}},isReplaced=async({registry:e,isPlatformToken:r})=>{let n=t.filter(t=>t.registry===e);if(!r||0===n.length)return!1;let a=await Promise.all(n.map(check));if(a.includes(void 0))return!1;let s=a.find(e=>""!==e),o=void 0===s?"":` It could not be checked: ${s}`;return i.info(`${e}: using the existing login instead of the token.${o}`),!0},s=await Promise.all(e.map(isReplaced));return e.filter((e,t)=>!s[t])}function isRejected(e){return e instanceof eE.gl&&("denied"===e.kind||"unauthorized"===e.kind)}var eT=r(4506),eO=r(7994);async function credentialsFor(e,t,r,n){let i=(0,eO.d6)(e,t);if(i)return{username:i.username,password:i.password,origin:(0,eO.yv)(i)};let a=(0,Q.Y4)(e.registry),s=(0,G.qY)(r),o=(0,Q.kn)(a,s),l=parseHelperOutput((""===o?void 0:await n(o,a))??"")??(0,Q._2)(a,s);return l&&{...l,origin:"job"}}function createHelperRunner({debug:e,info:t}){let r=new Map,run=async(r,n)=>{let i=`docker-credential-${r}`;try{let{code:r,stdout:a,stderr:s}=await (0,ew.cZ)(`${i} (${n})`,(0,eT.m0)(i,["get"],{input:n,deadline:2e4}),t);if(0===r)return a;e(`${i} has no login for ${n} (exit code ${r}): ${(0,l.ml)(a||s)}`)}catch(t){e(`${i} could not be started for ${n}: ${(0,_.gJ)(t)}`)}};return(e,t)=>{let n=r.get(t)??run(e,t);return r.set(t,n),n}}function missingHelpers(e,t,r){let n=(0,G.qY)(e),i=[...new Set([...t.map(e=>(0,Q.kn)((0,Q.Y4)(e),n)),(0,G.e1)(n.credsStore)])].filter(e=>""!==e),a=(r.PATH??"").split(j.delimiter);return i.map(e=>`docker-credential-${e}`).filter(e=>!a.some(t=>(0,ey.existsSync)((0,j.join)(t,e)))).map(e=>({command:e,text:`${e} is not installed, and ${(0,Q.dO)(r)} ${eS}`}))}let eS="names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";function parseHelperOutput(e){let{Username:t,Secret:r}=(0,G.qY)((0,G.Bl)(e)),n=(0,G.e1)(r);if(""!==n)return"<token>"===t?{username:"",password:"",identityToken:n}:{username:(0,G.e1)(t),password:n}}var eR=r(1931),eC=r(5609),eA=r(4070);function createRegistryAccess(e,t,r={}){let n=new Map;return{missingHelper:e=>missingHelpers(t,[e],process.env)[0],isPlain:e=>r[e]?.http===!0,credentials:createCredentials(e,t),fetch:(0,eR.Hy)(process.env,r),rawFor:e=>{let t=n.get(e)??(0,eC.V)(process.env,r,e);return n.set(e,t),t},log:eA.t.debug,onWait:(e,t)=>6e4===t?eA.t.warn(e):eA.t.info(e)}}let eP=createHelperRunner(eA.t);function createCredentials(e,t){let r=new Map;return n=>{let i=(0,s.Sh)(n),a=r.get(i)??credentialsFor(n,e,t,eP);return r.set(i,a),a}}async function resolveLogins(e,t){let{logins:r,images:n,required:i=n,sources:a=[],push:s,hosts:o}=t,{env:l,log:u}=e,c=(0,Q.Wr)(l,u.warn),d=createRegistryAccess([],c,o),f=await (0,ew.cZ)("logins",exchangeKeys(e,r,{isMirror:e=>n.some(({registry:t})=>t===e)&&!i.some(({registry:t})=>t===e),fetch:d.fetch}),u.info),p=await dropTokenIfJobHasLogin(f,{images:n,push:s,registries:d,log:u}),h=a.filter(e=>!n.some(({registry:t})=>t===e.registry)),m=await dropTokenIfJobHasLogin(p,{images:h,push:!1,registries:d,log:u}),g=m.flatMap(({password:e})=>e.split(/[\r\n]+/)).map(e=>e.trim());return e.mask(g.filter(e=>e.length>3)),{logins:m,registries:createRegistryAccess(m,c,o),dockerConfig:c}}async function exchangeKeys({env:e,log:t},n,{isMirror:i,fetch:a}){let s={env:e,fetch:a},exchange=async e=>{if(!e.some(({ecr:e=!1,hubOidc:t=!1})=>e||t))return e;let{exchangeHubTokens:t}=await r.e(114).then(r.bind(r,4733)),{exchangeEcrKeys:n}=await r.e(705).then(r.bind(r,6705));return await n(await t(e,s),s)},o=exchange(n.filter(({registry:e})=>!i(e))),l=n.filter(({registry:e})=>i(e)).map(async e=>await exchange([e]).catch(r=>(t.warn(`No login at ${e.registry}, which has only mirrors: ${(0,_.gJ)(r)}`),[])));return[...await o,...(await Promise.all(l)).flat()]}var eL=r(8161);async function processes_processIdentity(e){if("linux"===process.platform){let t=(0,eb.o_)(`/proc/${e}/stat`).split(") ").pop()?.split(" ")[19];return void 0===t?"":`${e}:${t}`}let{code:t,stdout:r}=await (0,eT.wc)("ps",["-o","lstart=","-p",String(e)],{env:(0,eT.DW)()});return 0===t?`${e}:${r.trim()}`:""}var ej=r(1970);let eM=["Runner.Worker","act","act_runner","gitea-runner","forgejo-runner"];async function describeOwner({scope:e,runId:t,runAttempt:r}){let[n,i]=await Promise.all([processes_processIdentity(process.pid),isRunner(process.ppid)?processes_processIdentity(process.ppid):""]);return{scope:e,runId:t,runAttempt:r,boot:bootId(),pids:pidNamespace(),main:n,runner:i}}function isRunner(e){return eM.includes((0,eb.o_)(`/proc/${e}/comm`).trim())}function writeOwner(e,t){(0,eb.pb)(e.owner,JSON.stringify(t))}function bootId(){let e=(0,eb.o_)("/proc/sys/kernel/random/boot_id").trim();return""===e?"":`${(0,eL.hostname)()} ${e}`}function pidNamespace(){try{return(0,ey.readlinkSync)("/proc/self/ns/pid")}catch{return"linux"===process.platform?"":process.platform}}var eI=r(1078);function saveMainState({dir:e,main:t,cleanup:r,packagesApi:n,images:i,began:a}){Object.entries({main:t,cleanup:r,"packages-api":n,images:i.map(s.Sh).join(" "),began:a,dir:e.path}).forEach(([e,t])=>eI.LZ(e,t))}async function createRunDir(e,t,{used:r=[],...n}){let i=ej.rJ.choose(e.env.RUNNER_TEMP,[t.workspace,...r]),a=await describeOwner({...t,scope:(0,e$.F7)(t)});return saveMainState({...n,dir:i,main:a.main}),i.create(),writeOwner(i,a),createJournal(i),i}function signing(e,{sign:t,dir:n,...i}){return async()=>{if(!t)return;let{createSigner:a}=await r.e(627).then(r.bind(r,5627));(0,ey.mkdirSync)(n,{mode:448});let{env:s,log:o,signal:l,event:u}=e;return await a({...i,settings:t,dir:n,env:s,log:o,signal:l,serverUrl:u.serverUrl,mask:t=>e.mask(t)})}}async function prepareMerge(e,t){e.mask(secretsToMask(e.env));let r=await describeEvent(e),n=await readMergeInputs(e.env,r);n.warnings.forEach(t=>e.log.warn(t));let{all:i,images:a}=n,s=await createRunDir(e,r,{...n,images:i,began:0}),o=await saveRegistryHosts(s.registries,n.registries),{registries:l}=await resolveLogins(e,{...n,images:i,required:a,push:!0,hosts:o}),u=signing(e,{sign:n.sign,dir:s.signing,registries:l,hosts:o}),{log:c,signal:d}=e;return{run:{inputs:n,event:r,dir:s,journal:openJournal(s),log:c,signal:d,sleep:ew.yy,record:t,prepareSigning:u},registries:l,packages:e.packages(l,n.packagesApi)}}r(6419)},2651:(e,t,r)=>{r.d(t,{n:()=>forReader});var n=r(3760);let i=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}var a=r(8561);let s=new Set([...n.Ni,...n.nr,...n.uL]),o=[[/\b([Tt])his runner\b/g,"$1his machine"],[/\bon the runner\b/g,"on this machine"],[/\b([Rr])un the job again\b/g,"$1un the command again"],[/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g,""],[/\bin the job image\b/g,"on this machine"],[/\bfrom this job\b/g,"from this machine"],[/\bThis job has no permission\b/g,"Your user has no permission"],[/\bby this job\b/g,"by your user"],[/\b(The|the) user of this job\b/g,"$1 user of this command"],[/\bthe job's user\b/g,"your user"],[/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g,"your ssh-agent"],[/\bthe job’s own Docker login, from an earlier step or from the runner\b/g,"the one of your Docker CLI"],[/\bThe job has no login at this registry:.*/gs,"You have no login at this registry: run `docker login`."],[/\bMount the Unix socket of the engine into the job\b/g,"Set DOCKER_HOST to the Unix socket of the engine"],[/\bin the step's `env`/g,"in the environment"],[/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g,""],[/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g,"Set `ssh-private-key`."],[/`SSH_AUTH_SOCK` of the job\b/g,"`SSH_AUTH_SOCK` of your shell"],[/\bthe job token \(/g,"the token ("],[/\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,"give the token the scope `write:packages`, and its user the Write role"],[/\bThe job needs `permissions: packages: write`, and .*/g,"The token needs the scope `delete:packages`, and its user the Admin role for the package."],[/\bGive the job `permissions: actions: read`/g,"Use a token that may read runs"],[/\bWithout `permissions: actions: read`/g,"Without a token that may read runs"],[/\bThe step sets no secret with the id `([\w.-]+)`.*/gs,"No secret with the id `$1` has a value: set it in `secrets`."],[/\brelative to the workspace\b/g,"relative to the working directory"],[/\bneeds the OIDC token of the job: .*/g,"needs the OIDC token of a CI job: write `sign: key`"],[/: write `\$\{\{ github\.event\.number \}\}`/g,": write `17`, for example"]];function forCommandLine(e){let[t="",...r]=e.split("\n").map(renderLine);if(!/^\d+ invalid inputs?$/.test(t))return[t,...r].join("\n");let n=r.map(e=>e.replace(/^([a-z-]+)(?=: )/,e=>optionOf(e)??e));return[t.replace("input","option"),...n].join("\n")}function forReader(e){return(0,a.N)()?forCommandLine(e):e}function renderLine(e){return/^\s*\|/.test(e)?e:nameOptions(o.reduce((e,[t,r])=>e.replace(t,r),e))}function nameOptions(e){return e.replace(/(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g,(e,t,r,n)=>{let i=optionOf(r);return void 0===i||void 0===n&&(void 0!==t||"ssh"===r)?e:`${t??""}\`${i}${void 0===n?"":` ${n}`}\``})}function optionOf(e){if(s.has(e))return i.includes(e)?secretVariable(e):`--${e}`}},1963:(e,t,r)=>{r.d(t,{kR:()=>preloadReport,HN:()=>reportDryRun,xV:()=>reportFailure,FY:()=>reportMerge});var n=r(1078),i=r(7268),a=r(4231),s=r(2651),o=r(4070);function formatInputIssues(e){let t=new Set(e.map(({input:e})=>e)).size;return[`${t} invalid input${1===t?"":"s"}`,...e.map(formatIssue)].join("\n")}function formatIssue({input:e,given:t,expected:r}){return`${e}: ${void 0===t?"":`"${t}" `}${r}`}r(2973),r(4931),r(7270);let BuildErrors=class BuildErrors extends i.tQ{record;constructor(e,t){super(e),this.name="BuildErrors",this.record=t}};let l={merge:()=>[r.e(549).then(r.bind(r,1549)),r.e(672).then(r.bind(r,5672)),r.e(973).then(r.bind(r,8973))],copy:()=>[r.e(237).then(r.bind(r,7237)),r.e(973).then(r.bind(r,8973))]};function preloadReport(e){for(let t of l[e]())t.catch(()=>void 0)}async function reportMerge(e,t){let{createMergeReport:n,renderMergeLines:i,renderMergeSummary:a}=await r.e(549).then(r.bind(r,1549)),{renderImageOutputs:s}=await r.e(672).then(r.bind(r,5672)),l=n(e,t);setOutputs(s(l.variants)),i(l).forEach(e=>o.t.line(e)),await writeSummary(a(l))}async function reportDryRun({report:e,problems:t}){let{renderDryRun:n,renderDryRunSummary:a}=await r.e(967).then(r.bind(r,1967));if(n(e).forEach(e=>o.t.line((0,s.n)(e))),await writeSummary(a(e)),t.length>0)throw new i.tQ(t)}async function reportFailure(e,t){let{headline:r,body:l}=(0,i.Wk)(e);e instanceof a.dz?(e.warnings.forEach(e=>o.t.warn(e)),n.C1((0,s.n)(formatInputIssues(e.issues)))):(o.t.line((0,s.n)(l)),n.C1((0,s.n)(r))),await writeSummary(await failureSummary(e),t)}async function failureSummary(e){let{renderErrorSummary:t,renderFailedSummary:n}=await r.e(973).then(r.bind(r,8973));if(e instanceof BuildErrors)return n(e.record,performance.now());let{headline:s,body:o}=(0,i.Wk)(e);if(!(e instanceof a.dz))return t(s,o);let[l="",...u]=formatInputIssues(e.issues).split("\n");return t(l,u.join("\n"))}function setOutputs(e){Object.entries(e).forEach(([e,t])=>n.uH(e,t))}let u={secrets:new Set,isWanted:!0};async function writeSummary(e,{secrets:t,isWanted:i}=u){if(!process.env.GITHUB_STEP_SUMMARY||!i)return;let{limitSummary:a,maskSecrets:s}=await r.e(973).then(r.bind(r,8973));await n.z.addRaw(a(s(e,t))).write().catch(e=>n.$e(`The summary could not be written: ${String(e)}`))}},4070:(e,t,r)=>{r.d(t,{t:()=>s});var n=r(1078),i=r(1025),a=r(2651);let s={info:e=>n.pq((0,i.Fy)((0,a.n)(e))),line:e=>void(0,i.x1)([e]),warn:e=>n.$e((0,a.n)(e)),debug:e=>n.Yz(e),annotate:({title:e,message:t,file:r,line:i})=>n.$e(t,{title:e,...void 0!==r&&{file:r},...void 0!==i&&{startLine:i}}),lines:i.x1}},8444:(e,t,r)=>{r.d(t,{Q:()=>withTelemetry});var n=r(4620),i=r(2150);function isOn({traces:e,metrics:t}){return void 0!==e||void 0!==t}async function withTelemetry(e,t,r){let n;try{await r()}catch(e){throw n=e??Error("unknown"),e}finally{await send(e,t,n).catch(t=>e.log.debug(`No telemetry: ${String(t)}`))}}async function send(e,{action:t,record:a},s){let{env:o,event:l,log:u,signal:c}=e,ignore=()=>void 0,d=(0,i.v)({env:o,text:e=>(o[(0,n.Qn)(e)]??"").trim(),report:ignore,warn:ignore});if(a.isDry||!isOn(d))return;let{createRoot:f,describeEnd:p,sendTelemetry:h}=await r.e(514).then(r.bind(r,9133)),[,m,g]=(a.traceparent??"").split("-"),w=void 0!==m&&void 0!==g?{traceId:m,spanId:g}:f(d,l),y={action:t,record:a,event:l,pipeline:o.GITHUB_WORKFLOW??"",job:o.GITHUB_JOB??"",id:`${l.runId}-${l.runAttempt}-${w.spanId}`,end:p(s,c.aborted),now:Date.now()};(await h({settings:d,run:y,root:w,env:o})).forEach(e=>u.warn(e))}},3344:(e,t,r)=>{r.d(t,{HU:()=>parseChoice,Hn:()=>isTrue,yG:()=>parseBoolean});var n=r(4231);function parseBoolean(e,t,r){return!!/^(true|True|TRUE)$/.test(t)||(/^(false|False|FALSE)$/.test(t)||r({input:e,given:(0,n.ml)(t),expected:"is neither `true` nor `false`"}),!1)}function isTrue(e=""){return/^(1|t|true)$/i.test(e)}function parseChoice(e,t,r,i){let a=/^(true|True|TRUE|false|False|FALSE)$/.test(t)?t.toLowerCase():t;if(""===a)return;if(Object.hasOwn(r,a))return r[a];let s=Object.keys(r).filter(e=>"true"!==e&&"false"!==e);i({input:e,given:(0,n.ml)(t),expected:`is not one of ${s.map(e=>`\`${e}\``).join(", ")}`})}},8561:(e,t,r)=>{r.d(t,{N:()=>runsForCommandLine});function runsForCommandLine(e=process.env){return"true"===e.MULTIARCH_BUILD_COMMAND_LINE}},3716:(e,t,r)=>{r.d(t,{Y:()=>allowManyListeners,_:()=>mapConcurrent});var n=r(8474);async function mapConcurrent(e,t,r=8){let n=[],i=e.entries(),a=!1,worker=async()=>{for(let[e,r]of i){if(a)return;try{n[e]=await t(r)}catch(e){throw a=!0,e}}};return await Promise.all(Array.from({length:Math.min(r,e.length)},worker)),n}function allowManyListeners(){(0,n.setMaxListeners)(0)}},1715:(e,t,r)=>{function splitFields(e){let t=/(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y,r=[];for(;;){let n=t.exec(e);if(!n)return;if(r.push(void 0===n[1]?(n[2]??"").trim():n[1].replaceAll('""','"')),""===n[3])return r}}function parseAttributes(e){let t=splitFields(e)?.map(e=>{let t=e.indexOf("=");return t<1?void 0:[e.slice(0,t).trim().toLowerCase(),e.slice(t+1)]});return t?.every(e=>void 0!==e)?t:void 0}function getAttribute(e,t){return e.find(([e])=>e===t)?.[1]}r.d(t,{D$:()=>getAttribute,Kp:()=>splitFields,vB:()=>parseAttributes})},7268:(e,t,r)=>{r.d(t,{Wk:()=>formatError,c4:()=>isNotFound,gJ:()=>errorMessage,tQ:()=>UserErrors,yo:()=>UserError});let UserError=class UserError extends Error{code;hint;details;constructor({code:e,message:t,hint:r,details:n=[],cause:i}){super(t,{cause:i}),this.name="UserError",this.code=e,this.hint=r,this.details=n}get retryable(){return"busy"===this.code}};let UserErrors=class UserErrors extends Error{errors;constructor(e){super(e.map(({message:e})=>e).join("; ")),this.name="UserErrors",this.errors=e}};function formatError(e){if(e instanceof UserErrors&&e.errors.length>1){let t=e.errors.map(formatError);return{headline:t.map(({headline:e})=>e).join("\n"),body:t.map(({headline:e,body:t})=>`${e}
-${t}`).join("\n\n")}}let t=e instanceof UserErrors?e.errors[0]:e;if(t instanceof UserError){let e=t.details.map(e=>`  | ${e}`);return{headline:t.message,body:[...e,t.hint].join("\n")}}return{headline:`Unexpected error: ${errorMessage(t)}`,body:[t instanceof Error?t.stack??"":"","This looks like a bug in multiarch-build: please report it with the lines above."].join("\n")}}function errorMessage(e){return e instanceof Error?e.message:String(e)}function isNotFound(e){return e instanceof Error&&"status"in e&&404===e.status}},4506:(t,r,n)=>{n.d(r,{s3:()=>entryPath,m0:()=>exec,wc:()=>execTool,C2:()=>inheritedEnv,DW:()=>minimalEnv,kp:()=>startProcess,zE:()=>waitForExit,rz:()=>withholdVariables});let i=e(import.meta.url)("node:child_process");var a=n(8161),s=n(6760),o=n(2243);async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:a=0x1000000,signal:s,...o}=r,l=startProcess(e,t,{...o,stdio:["pipe","pipe","pipe"]}),u={isKilled:!1},kill=()=>{u.isKilled=!0,l.kill("SIGKILL"),l.stdout?.destroy(),l.stderr?.destroy()},c=new Output(a,kill),d=new Output(a,kill);l.stdout?.on("data",e=>c.add(e)),l.stderr?.on("data",e=>d.add(e)),l.stdin?.on("error",()=>void 0),l.stdin?.end(n);let f=setTimeout(kill,i);s?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(l);return{code:u.isKilled?124:e,stdout:c.text,stderr:d.text}}finally{clearTimeout(f),s?.removeEventListener("abort",kill)}}async function execTool(e,t,{env:r,cwd:i,deadline:a=1e4,maxOutput:s=0x1000000}={}){let o=await Promise.resolve().then(n.bind(n,640)),l={isKilled:!1},kill=()=>{l.isKilled=!0;let e=Number.parseInt(u.text,10);e>0&&killIfRunning(e)},u=new Output(s,kill),c=new Output(s,kill),d=setTimeout(kill,a);try{let n=await o.exec("/bin/sh",["-c",'echo $$ && exec "$0" "$@" </dev/null',e,...t],{env:definedVariables(r??inheritedEnv()),...void 0!==i&&{cwd:i},silent:!0,ignoreReturnCode:!0,delay:500,listeners:{stdout:e=>u.add(e),stderr:e=>c.add(e)}}),a=u.text.slice(u.text.indexOf("\n")+1);return{code:l.isKilled?124:n,stdout:a,stderr:c.text}}finally{clearTimeout(d)}}function killIfRunning(e){try{process.kill(e,"SIGKILL")}catch{}}let Output=class Output{#h;#m;#g=[];#w=0;constructor(e,t){this.#h=e,this.#m=t}add(e){!(this.#w>this.#h)&&(this.#w+=e.length,this.#g.push(e),this.#w>this.#h&&this.#m())}get text(){return Buffer.concat(this.#g).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?o.Dq:63);try{return(0,i.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?a.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!l.has(t)))}let l=new Set,u=/^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/;function withholdVariables(e){for(let t of e)u.test(t)||l.add(t)}function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}function entryPath(e){return(0,s.join)((0,s.dirname)(process.argv[1]??""),`../${e}/index.js`)}},2243:(t,r,n)=>{n.d(r,{gR:()=>contains,lw:()=>homeDir,Dq:()=>o,XF:()=>readRegularFile,M1:()=>removeDir,rz:()=>setPrivateUmask,I2:()=>specialKind,o_:()=>tryRead,cz:()=>tryReadTail,pb:()=>writePrivate}),n(7598);var i=n(3024);e(import.meta.url)("node:stream/promises");var a=n(8161);let s=process.umask(63);process.umask(s);let o=s;function setPrivateUmask(){process.umask(63)}function homeDir(){try{return(0,a.homedir)()}catch{return"/"}}function tryRead(e){try{let t=(0,i.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,i.readFileSync)(e,"utf8"):""}catch{return""}}function readRegularFile(e){let t=(0,i.statSync)(e);if(!t.isFile()||t.size>4194304)throw Error(`not a file of at most 4 MiB: ${e}`);return(0,i.readFileSync)(e,"utf8")}function tryReadTail(e,t){try{let r=(0,i.openSync)(e,"r");try{let{size:e}=(0,i.fstatSync)(r),n=Buffer.alloc(Math.min(e,t));return n.toString("utf8",0,(0,i.readSync)(r,n,0,n.length,e-n.length))}finally{(0,i.closeSync)(r)}}catch{return""}}function specialKind(e){try{let t=(0,i.statSync)(e);return l.find(([e])=>e(t))?.[1]}catch{return}}let l=[[e=>e.isFIFO(),"a named pipe"],[e=>e.isSocket(),"a socket"],[e=>e.isCharacterDevice()||e.isBlockDevice(),"a device"]];function contains(e,t){let[r,n]=[e,t].map(e=>`${realPath(e)}/`.replace("//","/"));return n.startsWith(r)}function realPath(e){try{return(0,i.realpathSync)(e)}catch{return e}}function writePrivate(e,t){(0,i.writeFileSync)(e,t,{mode:384})}function removeDir(e){(0,i.rmSync)(e,{recursive:!0,force:!0,maxRetries:3})}},432:(e,t,r)=>{function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function formatRow(e){return`| ${e.map(e=>escapeMarkup(e).replaceAll("|","\\|").replaceAll("\n"," ")).join(" | ")} |`}r.d(t,{My:()=>escapeMarkup,TM:()=>firstLine,a3:()=>formatDuration,iZ:()=>formatRow,z3:()=>formatBytes});let n=/((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/;function escapeMarkup(e){return splitCode(e).map(({isCode:e,part:t})=>e?t:t.replace(/[\\`<[\]]/g,"\\$&")).join("").replace(/^([ \t]*)([#~])/gm,"$1\\$2")}function splitCode(e){return e.split(n).flatMap((e,t)=>t%3==2?[]:[{isCode:t%3==1,part:e}])}function firstLine(e){return e.split("\n")[0]??""}},1931:(e,t,r)=>{r.d(t,{Hy:()=>createFetch,YF:()=>tlsOptions,Ze:()=>findErrorCode,fb:()=>isUntrusted,oJ:()=>limitResponses,rI:()=>loadDispatch,su:()=>createSystemTrust,zO:()=>readChunks});var n=r(2243),i=r(8453),a=r(7087);function createFetch(e,t={}){let r=withSystemCertificates(e),n=new Map;return async(i,a)=>{let s,o,l=new URL(i instanceof Request?i.url:i),u=t[l.host]??t[`${l.host}:443`],c=u??{ca:"",http:!1,insecure:!1};return(c.http&&(l.protocol="http:"),""!==c.ca||c.insecure)?await (s=JSON.stringify([c.ca,c.insecure]),o=n.get(s)??lazily(async()=>await loadUndici(e,await tlsOptions(c))),n.set(s,o),o)(l,a):await r(u?l:i,a)}}function withSystemCertificates(e){let t,r=(0,a.pk)(e)?lazily(()=>loadUndici(e)):globalThis.fetch,n=createSystemTrust(e);return async(i,a)=>await n(async n=>{let load=async()=>await loadUndici(e,await tlsOptions({ca:n,insecure:!1})),s=""===n?r:t??=lazily(load);return await s(i,a)})}function createSystemTrust(e){let t="";return async r=>{try{return await r(t)}catch(a){let n=""===t&&isUntrusted(findErrorCode(a))?systemCertificates(e):"";if(""===n)throw a;let i=await r(n);return t=n,i}}}let s=["/etc/ssl/certs/ca-certificates.crt","/etc/pki/tls/certs/ca-bundle.crt","/etc/ssl/ca-bundle.pem","/etc/pki/tls/cacert.pem","/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem","/etc/ssl/cert.pem"];function systemCertificates({SSL_CERT_FILE:e=""}){return(""===e?s:[e]).map(n.o_).find(e=>""!==e)??""}let o=/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;function isUntrusted(e){return void 0!==e&&o.test(e)}function findErrorCode(e,t=0){let{code:r,cause:n,errors:a}=(0,i.qY)(e);return"string"==typeof r?r:t>4||void 0===n?(0,i.DD)(a).map(e=>findErrorCode(e,t+1))[0]:findErrorCode(n,t+1)}async function*readChunks(e,t){let r=0;for await(let n of e.body??[])if(n instanceof Uint8Array&&(r+=n.length,yield n,r>t))return}function limitResponses(e,t){return async(r,n)=>{let a=await e(r,n),s=[];for await(let e of readChunks(a,t))s.push(e);let o=Buffer.concat(s),l=new URL(a.url||new Request(r).url).host;if(o.length>t)throw Error(`the answer of ${l} is longer than ${t/1024/1024} MiB`);if(/\bjson\b/.test(a.headers.get("content-type")??"")&&(0,i.f_)(o.toString("utf8")))throw Error(`the answer of ${l} is nested too deeply`);let{status:u,statusText:c,headers:d}=a;return Object.defineProperty(new Response(0===o.length||[204,205,304].includes(u)?null:o,{status:u,statusText:c,headers:d}),"url",{value:a.url})}}async function tlsOptions({ca:e,insecure:t}){return{...""===e?{}:{ca:[...(await Promise.resolve().then(r.t.bind(r,1692,23))).rootCertificates,e]},rejectUnauthorized:!t}}function lazily(e){let t;return async(r,n)=>await (await (t??=e()))(r,n)}async function loadUndici(e,t){let{fetch:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await loadDispatch(e,t);return(e,t)=>n(e,{...t,dispatcher:{dispatch:i}})}async function loadDispatch(e,t){let{Agent:n,ProxyAgent:i}=await r.e(752).then(r.t.bind(r,6752,19)),s=new n({...t&&{connect:t}}),o=new Map;return(r,n)=>{let l=new URL(String(r.origin)),u=(0,a.iJ)(l,e);if(void 0===u)return s.dispatch(r,n);if(!/^https?:/.test(u))throw unsupportedProxy(u);let c=`${l.protocol}${u}`,d=o.get(c)??new i({uri:u,...t&&{requestTls:t},proxyTunnel:"https:"===l.protocol});return o.set(c,d),d.dispatch(r,n)}}function unsupportedProxy(e){let[,t="",r=""]=/^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(e)??[];return Object.assign(Error(`the proxy ${t}://${r} is not supported: use an http or https proxy`),{code:"ERR_INVALID_PROXY"})}},4231:(e,t,r)=>{r.d(t,{au:()=>didYouMean,dz:()=>InputError,ml:()=>shorten});let InputError=class InputError extends Error{issues;warnings;constructor(e,t=[]){super(`invalid inputs: ${[...new Set(e.map(({input:e})=>e))].join(", ")}`),this.name="InputError",this.issues=e,this.warnings=t}};function shorten(e){let t=Array.from(e.trim());return(t.length>100?[...t.slice(0,99),"…"]:t).join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,e=>"\n"===e?"\\n":"	"===e?" ":`\\u${(e.codePointAt(0)??0).toString(16).padStart(4,"0")}`)}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let a=1;a<=e.length;a++){let s=[a];for(let o of r.slice(1)){let r=e[a-1]===t[o-1],l=e[a-1]===t[o-2]&&e[a-2]===t[o-1],[u,c,d]=[at(s,o-1),at(i,o),at(i,o-1)],f=l?at(n,o-2)+1:1/0;s.push(Math.min(c+1,u+1,d+ +!r,f))}n=i,i=s}return at(i,t.length)}function at(e,t){return e[t]??1/0}},8453:(e,t,r)=>{function asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function asTextRecord(e){return Object.fromEntries(Object.entries(asRecord(e)).flatMap(([e,t])=>"string"==typeof t?[[e,t]]:[]))}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}r.d(t,{Bl:()=>tryParseJson,DD:()=>asList,Fh:()=>asTextRecord,e1:()=>asText,f_:()=>isTooDeep,qY:()=>asRecord,u4:()=>isRecord})},1094:(e,t,r)=>{r.d(t,{DQ:()=>splitRecords,Hh:()=>parseRecord,ZD:()=>repeated,_n:()=>unquote,ry:()=>splitList,uz:()=>splitLines});var n=r(1715),i=r(4231);function splitLines(e){return e.split(/\r\n|\r|\n/).map((e,t)=>({text:e.trim(),line:t+1})).filter(e=>!isIgnored(e.text))}function splitList(e){return splitLines(e).flatMap(e=>(0,n.Kp)(e.text)??e.text.split(",")).map(e=>e.trim()).filter(e=>""!==e)}function repeated(e,t=e=>e){let r=e.map(t);return e.filter((e,n)=>r.indexOf(t(e))<n)}function splitRecords(e,t,r){let n=t.split(/\r\n|\r|\n/),s=[];for(let t=0;t<n.length;t++){let o=(n[t]??"").trim(),l=t+1;if(isIgnored(o))continue;if(!o.startsWith('"')){s.push({text:o,line:l});continue}let u=readQuoted(n,t);t+=u.length-1;let c=unquote(u.join("\n"));void 0!==c?s.push({text:c,line:l,quoted:!0}):r({input:e,given:(0,i.ml)(o),expected:`is quoted incorrectly in line ${l}: ${a}`})}return s}let a='put the whole entry between double quotes, `"NAME=value"`, and write `""` for each quote in the value';function isIgnored(e){return""===e||e.startsWith("#")}function readQuoted(e,t){let r=t+1;for(;r<e.length&&!isClosed(e.slice(t,r).join("\n"));)r++;return e.slice(t,r)}function isClosed(e){return(e.match(/"/g)?.length??0)%2==0}function unquote(e){return/^"(?:[^"]|"")*"$/.test(e.trim())?e.trim().slice(1,-1).replaceAll('""','"'):void 0}function parseRecord(e,t,r){return Object.fromEntries(t.flatMap(t=>parsePair(e,t,r)))}function parsePair({input:e,lookUp:t,where:r=""},{text:n},a){let s=n.indexOf("="),o=s<0?n:n.slice(0,s),l=s<0?t?.[o]:n.slice(s+1),u=void 0!==t&&!/[\s:]/.test(o),c=pairProblem(o,s>=0||u);return void 0!==c?(a({input:e,given:(0,i.ml)(n),expected:`${c[0]}${r}: ${c[1]}`}),[]):void 0===l?[]:[[o,l]]}function pairProblem(e,t){return""===e.trim()?["has no name before `=`","write `NAME=value`"]:t?/\s/.test(e)?["has a space before `=`","write `NAME=value`"]:void 0:["has no `=`","write `NAME=value`, one per line"]}},4885:(e,t,r)=>{r.d(t,{DD:()=>refuseLocalUrl,MJ:()=>isLocalAddress,fB:()=>s,kS:()=>lookupPublic,mJ:()=>isLocalHost});var n=r(610),i=r(7030);let a=new i.BlockList;a.addSubnet("0.0.0.0",8),a.addSubnet("127.0.0.0",8),a.addSubnet("169.254.0.0",16),a.addAddress("168.63.129.16"),a.addAddress("100.100.100.200"),a.addSubnet("::",127,"ipv6"),a.addSubnet("fe80::",10,"ipv6"),a.addAddress("fd00:ec2::254","ipv6");let s="ERR_INVALID_LOCAL_ADDRESS";function isLocalAddress(e){return a.check(e,6===(0,i.isIP)(e)?"ipv6":"ipv4")}function localAddressError(e){return Object.assign(Error(`${e}, an address of this machine or of the metadata service of a cloud`),{code:s})}function refuseLocalUrl({hostname:e,host:t}){let r=e.replace(/^\[|\]$/g,"");if(0!==(0,i.isIP)(r)&&isLocalAddress(r))throw localAddressError(t)}let lookupPublic=(e,t,r)=>{(0,n.lookup)(e,{...t,all:!0},(n,i)=>{n?r(n,[]):i.some(({address:e})=>isLocalAddress(e))?r(localAddressError(e),[]):!0===t.all?r(null,i):r(null,i[0]?.address??"",i[0]?.family)})};async function isLocalHost(e){let t=e.replace(/^\[|\]$/g,"");return 0!==(0,i.isIP)(t)?isLocalAddress(t):await new Promise(e=>{(0,n.lookup)(t,{all:!0},(t,r)=>{e(null===t&&r.some(e=>isLocalAddress(e.address)))})})}},1025:(e,t,r)=>{r.d(t,{Fy:()=>escapeWorkflowCommands,NS:()=>exit,x1:()=>writeLines});var n=r(8474);async function exit(){await new Promise(e=>process.stdout.write("",e)),process.exit()}function writeLines(e){return process.stdout.write(e.map(e=>`${escapeWorkflowCommands(e)}
-`).join("")),process.stdout.writableNeedDrain?(0,n.once)(process.stdout,"drain"):void 0}function escapeWorkflowCommands(e){return e.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g,"$1$2:​").replace(/##(?=\[)/g,"##​")}},8085:(e,t,r)=>{r.d(t,{fB:()=>restorePem,oA:()=>n});let n=/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;function restorePem(e){let t=restoreLines(e).replace(n,(e,t,r)=>["",r.includes(":")?e:formatPemBlock(t,r),""].join("\n")).split("\n").map(e=>e.trim());return`${t.filter((e,r)=>""!==e||t[r-1]?.includes(":")).join("\n")}
-`}function restoreLines(e){return e.replace(/^\uFEFF/,"").replace(/\r\n?/g,"\n").replace(/\\r\\n|\\n/g,"\n")}function formatPemBlock(e,t){let r=t.replace(/\s+/g,"").match(/.{1,64}/g)??[];return`-----BEGIN ${e}-----
-${r.join("\n")}
------END ${e}-----`}},6728:(e,t,r)=>{r.d(t,{DN:()=>platformSlug,FL:()=>parsePlatform,qA:()=>parsePlatforms,sG:()=>platformExpected});var n=r(4231);let i=new Set("aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasi wasip1 windows".split(" ")),a=new Set("386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" ")),s=["linux/amd64","linux/arm64","linux/arm/v7","linux/arm/v6","linux/386","linux/ppc64le","linux/s390x","linux/riscv64","linux/loong64","windows/amd64"],o=new Map(Object.entries({aarch64:["arm64"],arm32v5:["arm","v5"],arm32v6:["arm","v6"],arm32v7:["arm","v7"],arm64v8:["arm64"],armel:["arm","v6"],armhf:["arm","v7"],armv5:["arm","v5"],armv6:["arm","v6"],armv6l:["arm","v6"],armv7:["arm","v7"],armv7l:["arm","v7"],armv8:["arm64"],i386:["386"],i686:["386"],loongarch64:["loong64"],mips64el:["mips64le"],mipsel:["mipsle"],ppc64el:["ppc64le"],riscv64gc:["riscv64"],s390:["s390x"],"x86-64":["amd64"],x86_64:["amd64"],x64:["amd64"],x86:["386"]})),l={amd64:/^v[1-4]$/,arm:/^v[5-8]$/,arm64:/^v[89](\.\d)?$/,ppc64le:/^power\d{1,2}$/,riscv64:/^rva\d\du64$/},u={amd64:["v1"],arm64:["v8","v8.0"]};function parsePlatform(e){let t=e.trim().toLowerCase().split("/");if(t.some(e=>""===e)||t.length>3)return;let[r="",n=""]=t;return 1===t.length?join("linux",r):2!==t.length||isSystem(r)?join(r,n,t[2]):join("linux",r,n)}function platformSlug(e){return e.replaceAll("/","-")}function parsePlatforms(e,t,r){let i=new Set;for(let a of t){let t=parsePlatform(a);t?i.add(t):r({input:e,given:(0,n.ml)(a),expected:platformExpected(a)})}return[...i]}function platformExpected(e){let t=e.trim().toLowerCase();if(isSystem(t))return`has no architecture: write \`${t}/amd64\`, for example`;if(/^[[{"']/.test(t))return"is not a platform: write plain `os/architecture`, one per line, without quotes or brackets";let r=[...s,...s.map(e=>e.replace("linux/",""))];return`is not a platform: write \`os/architecture\` such as \`linux/arm64\`${(0,n.au)(t,r)}`}function join(e,t,r=""){let n="macos"===e?"darwin":e,[s,l=""]=o.get(t)??[t];if(!i.has(n)||!a.has(s))return;let u=normalizeVariant(s,r||l);return void 0===u?void 0:asPlatform(`${n}/${s}${u&&`/${u}`}`)}function normalizeVariant(e,t){if(""===t)return"arm"===e?"v7":"";let r=/^\d/.test(t)?`v${t}`:t;if(l[e]?.test(r))return u[e]?.includes(r)?"":r}function isSystem(e){return i.has(e)||"macos"===e}function asPlatform(e){return isCanonical(e)?e:void 0}function isCanonical(e){return/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/.test(e)}},7087:(e,t,r)=>{r.d(t,{U9:()=>isLoopback,iJ:()=>proxyFor,pk:()=>namesProxy});var n=r(7030);function namesProxy(e){return""!==variable(e,"HTTP_PROXY")||""!==variable(e,"HTTPS_PROXY")}function proxyFor({protocol:e,hostname:t,port:r},n){let i=variable(n,"https:"===e?"HTTPS_PROXY":"HTTP_PROXY"),a=t.replace(/^\[|\]$/g,"").replace(/\.$/,"").toLowerCase();if(""===i||isLoopback(a))return;let s={host:a,port:r||("https:"===e?"443":"80")};if(!variable(n,"NO_PROXY").toLowerCase().split(",").some(e=>excludes(e.trim(),s)))return i.includes("://")?i:`http://${i}`}function variable(e,t){return[e[t],e[t.toLowerCase()]].find(e=>void 0!==e&&""!==e)??""}function isLoopback(e){return/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(e)}function excludes(e,{host:t,port:r}){if(""===e||"*"===e)return"*"===e;let[,i="",a]=/^([0-9a-f.:]+)\/(\d+)$/.exec(e)??[];if(void 0!==a)return isInNetwork(t,i,Number(a));let s=parseEntry(e),o=s.host.replace(/^\*(?=\.)/,"");return""!==o&&(void 0===s.port||s.port===r)&&(o.startsWith(".")?t.endsWith(o):t===o||0===(0,n.isIP)(t)&&t.endsWith(`.${o}`))}function parseEntry(e){let t=/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(e);return t?{host:t[1]??t[2]??"",port:t[3]}:{host:e}}function isInNetwork(e,t,r){let i=4===(0,n.isIP)(t)?"ipv4":"ipv6";if(0===(0,n.isIP)(e)||0===(0,n.isIP)(t)||r>("ipv4"===i?32:128))return!1;let a=new n.BlockList;return a.addSubnet(t,r,i),a.check(e,4===(0,n.isIP)(e)?"ipv4":"ipv6")}},5609:(e,t,r)=>{r.d(t,{V:()=>createRawFetch});var n=r(7067),i=r(7030),a=r(4885);async function download(e,{headers:t,signal:r,isForeign:n},i){r.throwIfAborted();let s=new ReadBuffer,o=await connect(e,i,{onread:{buffer:()=>s.place(),callback:(e,t)=>s.add(e,t)},...!0===n&&{lookup:a.kS}}),cancel=()=>o.destroy(r.reason);r.addEventListener("abort",cancel,{once:!0});let end=()=>{r.removeEventListener("abort",cancel),o.destroy()};s.read(o);try{o.write(requestText(e,t));let r=parseHead(await readHead(s));if(r)return{...r,body:contentOf(s,r,end)};end();return}catch(e){throw end(),e}}async function connect({protocol:e,hostname:t,port:n},a,s){let o=t.replace(/^\[|\]$/g,"");if("http:"===e)return(0,i.connect)({host:o,port:Number(n||80),...s});let{connect:l}=await Promise.resolve().then(r.t.bind(r,1692,23)),u=0===(0,i.isIP)(o)?{servername:o}:{};return l({host:o,port:Number(n||443),ALPNProtocols:["http/1.1"],...u,...a,...s})}function requestText({host:e,pathname:t,search:r},n){let i=Object.entries({...n,host:e,connection:"close"}).map(([e,t])=>`${e}: ${t}`);if(i.some(e=>/[^\t\x20-\x7e]/.test(e)))throw TypeError("a header of the request is not valid");return`GET ${t}${r} HTTP/1.1\r
-${i.join("\r\n")}\r
-\r
-`}let ReadBuffer=class ReadBuffer{#y=allocateChunk();#v=Array.from({length:3},allocateChunk);#b=0;#$;#x;#k;#_;read(e){this.#$=e;let end=e=>{this.#x??={error:e},this.#k?.()};e.on("error",end).on("end",end).on("close",end)}place(){return this.#y.subarray(this.#b,this.#b+131072)}add(e,t){t.buffer!==this.#y.buffer&&this.#y.set(t.subarray(0,e),this.#b),this.#b+=e;let r=this.#b+131072>524288;return r?this.#k?.():this.#_||(this.#_=setImmediate(this.#E)),!r}#E=()=>{this.#_=void 0,this.#k?.()};async take(){for(;0===this.#b&&!this.#x;)await new Promise(e=>{this.#k=e});if(this.#k=void 0,0===this.#b&&this.#x?.error instanceof Error)throw this.#x.error;let e=this.#y.subarray(0,this.#b);return this.#v.push(this.#y),this.#y=this.#v.shift()??this.#y,this.#b=0,this.#$?.resume(),e.length<65536?Buffer.from(e):e}};let allocateChunk=()=>Buffer.allocUnsafeSlow(655360);async function readHead(e){let t=Buffer.alloc(0);for(;t.length<65536;){let r=await e.take();if(0===r.length)break;let n=(t=Buffer.concat([t,r])).indexOf("\r\n\r\n");if(n>=0)return{text:t.toString("latin1",0,n),rest:t.subarray(n+4)}}}function parseHead(e){let[t="",...r]=e?.text.split("\r\n")??[],n=/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(t)?.[1],i=parseHeaders(r),a=i.get("content-length")??"",s=!i.has("")&&!i.has("transfer-encoding")&&/^\d{1,15}$/.test(a);if(e&&void 0!==n&&s)return{status:Number(n),headers:{get:e=>i.get(e)??null},rest:e.rest,length:Number(a)}}function parseHeaders(e){let t=new Map;for(let r of e){let[,e="",n=""]=/^([!-9;-~]+):[\t ]*(.*?)[\t ]*$/.exec(r)??[],i=t.get(e.toLowerCase());t.set(e.toLowerCase(),void 0===i?n:`${i}, ${n}`)}return t}async function*contentOf(e,{rest:t,length:r},n){try{let n=r;for(let r=t;n>0;r=await e.take()){if(0===r.length&&r!==t)throw cutError();let e=r.subarray(0,n);n-=e.length,e.length>0&&(yield e)}}finally{n()}}function cutError(){return Object.assign(Error("the connection ended within the response"),{code:"ECONNRESET"})}var s=r(1931),o=r(7087);function createRawFetch(e,t={},r=""){let n=new Map,i={ca:t[r]?.ca??"",http:!1,insecure:!1},o=(0,s.su)(e);return async(r,s)=>{let l=new URL(r),u=t[l.host]??t[`${l.host}:443`],{ca:c,http:d,insecure:f}=u??i;d&&(l.protocol="http:");let p=!0===s.isForeign&&!u;p&&(0,a.DD)(l);let send=async t=>{var r;let i,a,o=await (i=JSON.stringify(r={ca:t,insecure:f}),a=n.get(i)??createClient(e,r),n.set(i,a),a);return await o(l.href,{...s,isForeign:p})};return await (""===c?o(send):send(c))}}async function createClient(e,t){let r,n=""!==t.ca||t.insecure?await (0,s.YF)(t):void 0,i=createDirect(n);return async(t,a)=>void 0===(0,o.iJ)(new URL(t),e)?await i(t,a):await (await (r??=loadProxied(e,n)))(t,a)}async function loadProxied(e,t){let{request:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await (0,s.rI)(e,t);return async(e,{body:t,method:r,headers:a,signal:s})=>{let o={...{method:r,headers:a,signal:s,...void 0!==t&&{body:t}},dispatcher:{dispatch:i}},{statusCode:l,headers:u,body:c}=await n(e,o);return{status:l,headers:headersOf(u),body:c}}}function createDirect(e){let t,i={keepAlive:!0,timeout:4e3,maxSockets:10},a=new n.Agent(i),sendPlain=(e,t)=>(0,n.request)(e,{...t,agent:a}),loadSecure=async()=>{let t=await Promise.resolve().then(r.t.bind(r,4708,23)),n=new t.Agent({...i,...e});return(e,r)=>t.request(e,{...r,agent:n})};return async(r,n)=>{let i=!0===n.isLarge?await download(new URL(r),n,e):void 0;if(i)return i;let a=r.startsWith("https:")?await (t??=loadSecure()):sendPlain;return await exchange(a,r,n)}}async function exchange(e,t,r){let{body:n,signal:i,method:s,headers:o,isForeign:u}=r;i.throwIfAborted();let c=e(t,{method:s,headers:o,...!0===u&&{lookup:a.kS}}),cancel=()=>c.destroy(i.reason);i.addEventListener("abort",cancel,{once:!0}),c.once("close",()=>i.removeEventListener("abort",cancel));let d=await new Promise((e,t)=>{c.on("response",e).on("error",t),sendBody(c,n).catch(e=>c.destroy(e))});d.on("error",ignore);let f=d.socket.remoteAddress,p=Number(d.headers["content-length"]??1/0)<=l?[await readAll(c,d)]:raw_fetch_contentOf(c,d);return{status:d.statusCode??0,headers:headersOf(d.headers),body:p,address:f}}let l=65536;async function readAll(e,t){let r=[];return await new Promise((e,n)=>{t.on("data",e=>r.push(e)).once("end",e).once("error",n)}),e.writableEnded||e.destroy(),Buffer.concat(r)}let ignore=()=>void 0;async function sendBody(e,t){if("object"!=typeof t||t instanceof Uint8Array)return void e.end(t);let r=0,n=ignore;e.once("close",()=>n());let sent=()=>{r--,n()},isClosed=()=>e.destroyed;for await(let i of t){if(isClosed())return;for(r++,e.write(i,sent);r>=3&&!isClosed();)await new Promise(e=>n=e)}e.end()}async function*raw_fetch_contentOf(e,t){try{yield*t}finally{e.writableEnded||e.destroy()}}function headersOf(e){return{get:t=>{let r=e[t.toLowerCase()];return void 0===r?null:String(r)}}}},1737:(e,t,r)=>{r.d(t,{L5:()=>retry,lF:()=>createBackoff,ml:()=>i,mu:()=>parseRetryAfter});var n=r(8500);let i={now:Date.now,sleep:(e,t)=>(0,n.setTimeout)(e,void 0,t&&{signal:t}),random:Math.random};async function retry(e,t){let r=createBackoff(t);for(let t=1;;t++)try{return await e(t)}catch(e){await r(e)}}function createBackoff({policy:e,clock:t=i,signal:r,log:n=()=>void 0}){let a=t.now(),s=0;return async i=>{if(r?.aborted||!isTransient(i))throw i;let o=nextWait(e,++s,{retryAfter:i.retryAfter,random:t.random()});if(void 0===o||t.now()-a+o>(e.deadline??1/0))throw i;n(`${i.message}; trying again in ${(o/1e3).toFixed(1)} s`),await t.sleep(o,r)}}function nextWait({waits:e,jitter:t=0,longestRetryAfter:r=0},n,{retryAfter:i=0,random:a=1}={}){let s=e[n-1];if(void 0!==s)return Math.max(s*(1-t+t*a),Math.min(i,r))}function parseRetryAfter(e,t){let r=e?.trim()??"";if(/^\d+(\.\d+)?$/.test(r))return 1e3*Number(r);let n=/^[A-Z][a-z]{2}/.test(r)?Date.parse(r):0/0;return Number.isNaN(n)?void 0:Math.max(0,n-t)}function isTransient(e){return e instanceof Error&&"transient"in e&&!0===e.transient}},9826:(e,t,r)=>{r.d(t,{NE:()=>withDeadline,Q3:()=>retryOnRefused,Zy:()=>waitForFile,cZ:()=>logWait,co:()=>withNotices,wj:()=>withTimeout,yy:()=>sleep,zr:()=>withAbort});var n=r(3024);r(7030);var i=r(8453);function sleep(e){return new Promise(t=>setTimeout(t,e))}async function withTimeout(e,t,r){let n,i=new Promise((t,i)=>{n=setTimeout(()=>i(r()),e)});try{return await Promise.race([t,i])}finally{clearTimeout(n)}}async function withDeadline(e,t,r,n){let i=new AbortController,a=setTimeout(()=>i.abort(r()),e),cancel=()=>i.abort(t?.reason);t?.addEventListener("abort",cancel,{once:!0}),t?.aborted&&cancel();try{return await n(i.signal)}finally{clearTimeout(a),t?.removeEventListener("abort",cancel)}}async function withAbort(e,t){let r;t.catch(()=>void 0),e.throwIfAborted();let n=new Promise((t,n)=>{r=()=>n(e.reason instanceof Error?e.reason:Error("cancelled")),e.addEventListener("abort",r,{once:!0})});try{return await Promise.race([t,n])}finally{r&&e.removeEventListener("abort",r)}}async function withNotices(e,t){let r=0,n=setInterval(()=>{(1==++r||r%6==0)&&t(5e3*r)},5e3);try{return await e}finally{clearInterval(n)}}async function logWait(e,t,r){return await withNotices(t,t=>r(`Waiting for ${e} (${t/1e3} s)`))}async function waitForFile(e,t,r){await waitUntil(()=>Promise.resolve((0,n.existsSync)(e)),{timeout:t,signal:r,message:`${e} was not created within ${t/1e3} s`})}async function waitUntil(e,{timeout:t,signal:r,message:n}){let i=Date.now()+t;for(;!await e();){if(r?.throwIfAborted(),Date.now()>i)throw Error(n);await sleep(4)}}async function retryOnRefused(e){return await e().catch(async t=>{if(![t,(0,i.qY)(t).cause].some(e=>"ECONNREFUSED"===(0,i.qY)(e).code))throw t;return await sleep(100),await e()})}},912:(e,t,r)=>{r.d(t,{H:()=>parseYamlKeys,h:()=>parseYaml});var n=r(4231);async function parseYaml(e,t,i){let{FAILSAFE_SCHEMA:a,load:s,YAMLException:o}=await r.e(243).then(r.bind(r,3243));try{return s(t,{schema:a})}catch(u){let{reason:r,mark:a}=u instanceof o?u:{reason:"it cannot be parsed"},s=a?t.split(/\r\n|\r|\n/)[a.line]??"":"",l=a?` in line ${a.line+1}`:"";i({input:e,...""!==s.trim()&&{given:(0,n.ml)(s)},expected:`is not valid YAML${l}: ${(0,n.ml)(r)}`});return}}async function parseYamlKeys(e){let{FAILSAFE_SCHEMA:t,load:n,realMapTag:i}=await r.e(243).then(r.bind(r,3243)),a=n(e,{schema:t.withTags(i)});return a instanceof Map?[...a.keys()].map(String):[]}},9107:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(7128),i=r(6607),a=r(1963),s=r(8444),o=r(2243),l=r(9826),u=r(3757),c=r(2638);let e=performance.now(),d=new n._,f=new u.d,merge=async()=>{if("fork"===d.event.trust)return void d.log.info("This run has the level `fork`: its jobs pushed no parts, and nothing was pushed.");let{run:t,registries:n,packages:s}=await (0,l.zr)(d.signal,(0,i.a)(d,f));if(t.inputs.dryRun){f.isDry=!0;let{dryRunMerge:e}=await r.e(20).then(r.bind(r,6020));await (0,a.HN)(await e(t,s).finally(()=>(0,o.M1)(t.dir.signing)));return}let u=(0,c.YR)(t,n).finally(()=>(0,o.M1)(t.dir.signing));(0,a.kR)("merge");let p=await u;p?await (0,a.FY)(p,performance.now()-e):d.log.info("The token of this run can only read: its jobs pushed no parts, and nothing was merged.")};await d.run(()=>(0,s.Q)(d,{action:"merge",record:f},merge)),t()}catch(e){t(e)}},1)},9267:(e,t,r)=>{r.d(t,{H8:()=>overlayAnnotations,KX:()=>parseAnnotations,VL:()=>parseAnnotationEntries,eI:()=>formatLevel,hl:()=>parseLevels,tn:()=>formatAnnotation,wv:()=>annotationsAt});var n=r(1094),i=r(4231),a=r(5525),s=r(8454),o=r(6728),l=r(6555);let u=["manifest","index","manifest-descriptor","index-descriptor"],c="write `key=value`, or with its level `index:key=value`, `manifest[linux/amd64]:key=value`";function parseLevels(e,t){let r=e.split(",").map(e=>e.trim()).filter(e=>""!==e).flatMap(e=>parseLevel(e,t)??[]);return r.length>0?r:[{level:"manifest"}]}function parseAnnotations({input:e,text:t},r){let{report:i}=r,a=(0,s.L0)(e,(0,n.DQ)(e,t,i),i);return parseAnnotationEntries(e,a,r)}function parseAnnotationEntries(e,t,{defaultLevels:r,context:n,report:a}){return t.flatMap(({text:t})=>parseEntry(t,r,r=>a({input:e,given:(0,i.ml)(t),expected:r}))).map(e=>({...e,value:(0,l.O8)(e.value,n.expressions)}))}function parseEntry(e,t,r){let reject=e=>(r(e),[]),n=e.indexOf("=");if(n<0)return reject(`has no \`=\`: ${c}`);let[i,a]=[e.slice(n+1),e.slice(0,n)],s=a.indexOf(":"),o=a.slice(s+1);return""===o||/\s/.test(o)?reject(`has ${""===o?"no key":"a space"} before \`=\`: ${c}`):isReserved(o)?reject("has a key that the build itself needs: choose another one"):(s<0?t:parseLevelList(a.slice(0,s),reject)).map(e=>({...e,key:o,value:i}))}function isReserved(e){return e===a.xz||e===a.Yo||[a.R2,"vnd.docker.reference."].some(t=>e.startsWith(t))}function parseLevelList(e,t){return e.split(",").flatMap(e=>parseLevel(e.trim(),t)??[])}function parseLevel(e,t){let[,r="",n]=/^([^[\]]*)(?:\[([^[\]]*)\])?$/.exec(e)??[],a=u.find(e=>e===r);if(!a){let n=(0,i.au)(r||e,u);t(`has the unknown level \`${(0,i.ml)(e)}\`; valid levels: ${u.join(", ")}, \`manifest\` and \`manifest-descriptor\` also for one platform, as in \`manifest[linux/amd64]\`${n}`);return}if(void 0===n)return{level:a};let s=(0,o.FL)(n);if(s)if(!a.startsWith("index"))return{level:a,platform:s};else t(`has a platform for \`${a}\`, but an index belongs to all platforms: write \`${a}:key=value\``);else t(`has \`${(0,i.ml)(n)}\` in brackets, which ${(0,o.sG)(n)}`)}function overlayAnnotations(e,t,r){return[...new Map([...t.flatMap(t=>Object.entries(e).map(([e,r])=>({...t,key:e,value:r}))),...r].map(e=>[`${formatLevel(e)}:${e.key}`,e])).values()].filter(({key:t,value:r})=>""!==r||!Object.hasOwn(e,t))}function annotationsAt(e,t,r){return Object.fromEntries([...e.filter(e=>e.level===t&&(void 0===e.platform||e.platform===r))].sort((e,t)=>Number(void 0!==e.platform)-Number(void 0!==t.platform)).map(({key:e,value:t})=>[e,t]))}function formatAnnotation(e){return`${formatLevel(e)}:${e.key}=${e.value}`}function formatLevel({level:e,platform:t}){return void 0===t?e:`${e}[${t}]`}},8392:(e,t,r)=>{r.d(t,{JU:()=>sanitiseTag,_m:()=>ephemeralTag,aw:()=>isEphemeral,nK:()=>defaultTags,tr:()=>i});var n=r(7598);let i=128,a=new Set(["pull_request","pull_request_target","merge_group"]),s=new Set(["push","create","workflow_dispatch","repository_dispatch"]),o=new RegExp([/^[vV]?((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))/.source,/(-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/.source].join(""));function ephemeralTag(e,t=[]){let r=t.map(e=>e.replace(/[^A-Za-z0-9._-]+/g,"-").replace(/^[._-]+|[._-]+$/g,""));return[`pr-${e.runId}`,...r.filter(e=>""!==e)].join("-").slice(0,i)}function isEphemeral(e,t,r){let n=ephemeralTag(t);return!(r&&t.number===t.runId)&&(e===n||e.startsWith(`${n}-`))}function defaultTags(e){if(isProposal(e))return{names:[ephemeralTag(e)],latest:!1};let[,t,r]=/^refs\/(heads|tags)\/(.+)$/s.exec(e.ref)??[];return void 0===r?{names:[],latest:!1}:e.name.includes("schedule")?{names:["nightly",refTag(r,e)],latest:!1}:("tags"===t?releaseTags(r):void 0)??{names:[refTag(r,e)],latest:!1}}function isProposal({name:e,ref:t,trust:r}){return!!(a.has(e)||t.startsWith("refs/pull/"))||"fork"===r||"pr"===r&&!s.has(e)}function refTag(e,{defaultBranch:t}){let r=sanitiseTag(e);return r===e||e===t?r:["latest",...(void 0===t?["main","master"]:[t]).map(sanitiseTag)].map(e=>e.toLowerCase()).includes(r.toLowerCase())||looksLikeVersion(r)?`${r.slice(0,i-8)}-${shortHash(e).slice(0,7)}`:r}function looksLikeVersion(e){return/^v?\d+(\.\d+)*$/i.test(e)||o.test(e)}function releaseTags(e){let[,t,r,n,,i,a]=o.exec(e)??[];if(void 0===t||void 0===r||void 0===n)return;let s=sanitiseTag(`${t}${i??""}${a?.replace("+","-")??""}`);return void 0===i?{names:[s,`${r}.${n}`],latest:!0}:{names:[s],latest:!1}}function sanitiseTag(e){let t=e.replace(/[^A-Za-z0-9._-]+/g,"-").replace(/^[.-]+/,"").slice(0,i);return""===t?`ref-${shortHash(e)}`:t}function shortHash(e){return(0,n.createHash)("sha256").update(e).digest("hex").slice(0,12)}},8454:(e,t,r)=>{r.d(t,{K2:()=>overlayLabels,L0:()=>normaliseEntries,jh:()=>generateLabels});var n=r(4231),i=r(1715),a=r(6555);function generateLabels(e,{sha:t,commitDate:r},n,i){let{title:a,description:s,url:o,license:l}=e.repositoryMetadata,u=sourceDateEpoch(i)??r;return Object.fromEntries(Object.entries({created:u?.toISOString()??"",description:s,licenses:l,revision:e.isDirty&&""!==t?`${t}-dirty`:t,source:o,title:a,url:o,version:n}).flatMap(([e,t])=>""===t?[]:[[`org.opencontainers.image.${e}`,t]]))}function sourceDateEpoch(e){let t=e.SOURCE_DATE_EPOCH??"";return/^\d{1,11}$/.test(t)?new Date(1e3*Number(t)):void 0}function overlayLabels(e,t,{expressions:r}){let n=Object.entries(t).map(([e,t])=>[e,(0,a.O8)(t,r)]);return Object.fromEntries(Object.entries({...e,...Object.fromEntries(n)}).filter(([t,r])=>""!==r||!Object.hasOwn(e,t)))}function normaliseEntries(e,t,r){return t.flatMap(t=>{if(!/^name=[^,]*,\s*"?(value|enable)=/i.test(t.text))return[t];let i=parseLongForm(t.text);if("string"==typeof i)r({input:e,given:(0,n.ml)(t.text),expected:i});else if(i)return[{...t,text:i.join("=")}];return[]})}function parseLongForm(e){let t=(0,i.Kp)(e)?.map(e=>[e.split("=",1).join("").trim().toLowerCase(),e.slice(e.indexOf("=")+1).trim()]);if(!t)return'has a quote in the middle of a field: put the whole field between quotes, `name=…,"value=a,b"`';let{name:r="",value:n,enable:a="true",...s}=Object.fromEntries(t);return Object.keys(s).length>0||!/^(true|false)$/i.test(a)||""===r?"is not valid: write `name=…,value=…,enable=true` or `enable=false`, or plainly `NAME=value`":void 0===n||/^false$/i.test(a)?void 0:[r,n]}},8427:(e,t,r)=>{r.d(t,{S:()=>renderMetadata,t:()=>metadataVariables});var n=r(9267);function renderMetadata({version:e,tags:t,labels:r,annotations:i}){let a=Object.entries(r).sort(([e],[t])=>compareKeys(e,t)),s=sortAnnotations(i).map(n.tn),o=[...new Set(t.map(e=>e.slice(e.lastIndexOf(":")+1)))];return{version:e,"tag-names":o.join("\n"),labels:a.map(([e,t])=>`${e}=${t}`).join("\n"),annotations:s.join("\n"),json:JSON.stringify({tags:t,"tag-names":o,labels:Object.fromEntries(a),annotations:s})}}let i=/^[a-z0-9./-]*$/;function compareKeys(e,t){return i.test(e)&&i.test(t)?e<t?-1:Number(e>t):e.localeCompare(t)}function sortAnnotations(e){return[...new Set(e.map(n.eI))].flatMap(t=>e.filter(e=>(0,n.eI)(e)===t).sort((e,t)=>compareKeys(e.key,t.key)))}function metadataVariables(e){let{version:t,"tag-names":r,labels:n,annotations:i,json:a}=renderMetadata(e);return Object.fromEntries(Object.entries({VERSION:t,TAGS:e.tags.join("\n"),TAG_NAMES:r,LABELS:n,ANNOTATIONS:i,JSON:a}).map(([e,t])=>[`DOCKER_METADATA_OUTPUT_${e}`,t]))}},6555:(e,t,r)=>{r.d(t,{O8:()=>expandKnown,fT:()=>expand,fy:()=>isOnly});var n=r(4231);let i=/\{\{\{?~?\s*([^{}]*?)\s*~?\}?\}\}/g,a=/^([A-Za-z_][\w]*)(?:\s+(?:'([^']*)'|"([^"]*)"))?(?:\s+tz=(?:'([^']*)'|"([^"]*)"))?$/;function expand(e,t,r){let n=e.replace(i,(e,n)=>evaluate(n,t,r)??"");return e.replace(i,"").includes("{{")&&r("has `{{` without a matching `}}`: write an expression such as `{{branch}}`"),n}function expandKnown(e,t){return e.replace(i,(e,r)=>{let n=[],i=evaluate(r,t,e=>n.push(e));return 0===n.length&&void 0!==i?i:e})}function isOnly(e,t){return RegExp(`^\\{\\{\\{?~?\\s*${t}\\s*~?\\}?\\}\\}$`).test(e.trim())}function evaluate(e,t,r){let n=a.exec(e),i=n?.[1]??/^[^\s'"=]+/.exec(e)?.[0]??"",s=Object.hasOwn(t,i)?t[i]:void 0;if(s&&n)return s(parseArguments(n),r);r(s?invalidCall(e,i):unknownExpression(e,i,Object.keys(t)))}function parseArguments(e){let t=e[2]??e[3],r=e[4]??e[5];return{...void 0!==t&&{text:t},...void 0!==r&&{tz:r}}}function unknownExpression(e,t,r){let i=r.join(", ");return`contains \`{{${(0,n.ml)(e)}}}\`, which is not a known expression (${i})${(0,n.au)(t,r)}`}function invalidCall(e,t){let r=t.endsWith("date")?`{{${t} 'YYYYMMDD' tz='Asia/Tokyo'}}`:`{{${t}}}`;return`contains \`{{${(0,n.ml)(e)}}}\`, which is not valid: write \`${r}\``}},4572:(e,t,r)=>{r.d(t,{F:()=>parsePep440,k:()=>parseSemver});let n="0|[1-9]\\d*",i=`(?:${n}|\\d*[A-Za-z-][0-9A-Za-z-]*)`,a=RegExp(`^v?(${n})\\.(${n})\\.(${n})(-${i}(?:\\.${i})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);function parseSemver(e){let t=e.trim(),[,r,n,i,s=""]=a.exec(t)??[];if(void 0!==r&&void 0!==n&&void 0!==i&&!(t.length>256)&&[r,n,i].every(e=>Number.isSafeInteger(Number(e))))return{raw:t,version:`${r}.${n}.${i}${s}`,major:r,minor:n,patch:i,preRelease:""!==s}}let s=RegExp("^v?(?:(?<epoch>\\d+)!)?(?<release>\\d+(?:\\.\\d+)*)(?:[-_.]?(?<pre>a|b|c|rc|alpha|beta|pre|preview)[-_.]?(?<preNumber>\\d+)?)?(?:-(?<postAlone>\\d+)|[-_.]?(?<post>post|rev|r)[-_.]?(?<postNumber>\\d+)?)?(?:[-_.]?(?<dev>dev)[-_.]?(?<devNumber>\\d+)?)?(?:\\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?$","i"),o={alpha:"a",beta:"b",c:"rc",pre:"rc",preview:"rc"},l=[({epoch:e})=>"0"===withoutZeros(e)?"":`${withoutZeros(e)}!`,({release:e=""})=>e.split(".").map(withoutZeros).join("."),({pre:e,preNumber:t})=>void 0===e?"":`${o[e.toLowerCase()]??e.toLowerCase()}${withoutZeros(t)}`,({post:e,postAlone:t,postNumber:r})=>(e??t)===void 0?"":`.post${withoutZeros(t??r)}`,({dev:e,devNumber:t})=>void 0===e?"":`.dev${withoutZeros(t)}`,({local:e})=>void 0===e?"":`+${normaliseLocal(e)}`];function parsePep440(e){let t=e.trim(),r=s.exec(t)?.groups;if(!r)return;let[n="0",i="0",a="0"]=(r.release??"").split(".").map(withoutZeros),o=["pre","post","postAlone","dev"].some(e=>void 0!==r[e]);return{raw:t,version:l.map(e=>e(r)).join(""),major:n,minor:i,patch:a,preRelease:o}}function normaliseLocal(e){return e.toLowerCase().split(/[-_.]/).map(e=>/^\d+$/.test(e)?withoutZeros(e):e).join("-")}function withoutZeros(e=""){return e.replace(/^0+(?=\d)/,"")||"0"}},6419:(e,t,r)=>{r.d(t,{T:()=>localEngineSocket});var n=r(3024),i=r(6760),a=r(7268),s=r(2243),o=r(3179),l=r(7598),u=r(8453);function contextHost(e,t){let r=(0,l.createHash)("sha256").update(t).digest("hex"),n=(0,u.qY)((0,u.Bl)((0,s.o_)((0,i.join)(e,"contexts/meta",r,"meta.json"))));return(0,u.e1)((0,u.qY)((0,u.qY)(n.Endpoints).docker).Host)||void 0}function currentContext(e){return(0,u.e1)((0,u.qY)((0,u.Bl)((0,s.o_)((0,i.join)(e,"config.json")))).currentContext)}let c="/var/run/docker.sock",d="unix://";function localEngineSocket(e=thisMachine()){let{env:t,configDir:r}=e,{DOCKER_HOST:n="",DOCKER_CONTEXT:i=""}=t;if(""!==n)return unixSocket(n,"DOCKER_HOST");let s=""===i?"The current Docker context":"DOCKER_CONTEXT",o=""===i?currentContext(r):i;if(""===o||"default"===o)return usualSocket(e);let l=contextHost(r,o);if(void 0!==l)return unixSocket(l,`The host of the Docker context ${o}`);throw new a.yo({code:"inputs",message:`${s} is ${o}, and there is no context of this name in ${r}`,hint:"Create it in an earlier step, or select another with `docker context use` or DOCKER_CONTEXT."})}function thisMachine(){return{env:process.env,configDir:(0,o.kG)(),home:(0,s.lw)(),uid:process.getuid?.(),exists:n.existsSync}}function unixSocket(e,t){if(e.startsWith(d))return e.slice(d.length);throw new a.yo({code:"inputs",message:`${t} is ${e}, and a local engine is reached by its Unix socket only`,hint:"Mount the Unix socket of the engine into the job, or list the machine in `nodes` as `ssh://user@host`."})}function usualSocket({env:{XDG_RUNTIME_DIR:e=""},home:t,uid:r,exists:n}){return[c,...""===e?[]:[(0,i.join)(e,"docker.sock")],...void 0===r?[]:[`/run/user/${r}/docker.sock`],(0,i.join)(t,".docker/run/docker.sock"),(0,i.join)(t,".docker/desktop/docker.sock")].find(n)??c}},4933:(e,t,r)=>{r.d(t,{HG:()=>NotDeletedError,Iy:()=>splitOwner,cz:()=>urlHost,uT:()=>trimSlashes});let NotDeletedError=class NotDeletedError extends Error{isUnsupported;constructor(e,t,r=!1){super(e,{cause:t}),this.name="NotDeletedError",this.isUnsupported=r}};function splitOwner(e){let t=e.indexOf("/");return{owner:e.slice(0,Math.max(0,t)),name:e.slice(t+1)}}function trimSlashes(e){return e.replace(/\/+$/,"")}function urlHost(e){return URL.canParse(e)?new URL(e).host.toLowerCase():""}},385:(e,t,r)=>{r.d(t,{Hq:()=>parseChildren,J:()=>parseManifestInfo});var n=r(8453),i=r(506),a=r(1793),s=r(5525);let o="application/vnd.buildkit.cacheconfig.v0",l="application/vnd.in-toto+json",u=/^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/,c=/^(text\/spdx|application\/(spdx|vnd\.cyclonedx|vnd\.syft))(\+json|\+xml)?$/,d=new Map,f=[];function parseManifestInfo(e,t,r){let o=parseDocument(t);if(2!==o.schemaVersion)throw Error(`${e} is not an image manifest or index`);let l=indexEntries(o),u=imageBlobs(o),c=l.map(e=>(0,n.e1)(e.digest)).filter(i.Bc),p=(0,n.e1)((0,n.qY)(o.subject).digest),h=(0,n.qY)(o.annotations),m=(0,n.e1)(h[s.xz]),g=(0,n.e1)(h[s.Yo]),w=(0,n.e1)(h["org.opencontainers.image.version"]),y=l.flatMap(attestationEntry),v=statementBlobs(u);return{digest:e,kind:manifestKind((0,i.$U)(r),l,u),refs:0===c.length?f:[...new Set(c)],subject:(0,i.Bc)(p)?p:void 0,attests:0===y.length?d:new Map(y),runAnnotation:""===m?void 0:m,...""!==g&&{pullRequest:g},...`${s.R2}platform`in h&&{isPart:!0},...""!==w&&{version:w},versionRun:(0,a._G)(w),statements:0===v.length?f:v}}function statementBlobs(e){return e.filter(({mediaType:e})=>e===l||u.test((0,n.e1)(e))).sort((e,t)=>Number(e.size)-Number(t.size)).map(({digest:e})=>(0,n.e1)(e))}let parseDocument=e=>(0,n.qY)((0,n.Bl)(new TextDecoder().decode(e))),indexEntries=e=>(0,n.DD)(e.manifests).map(n.qY),imageBlobs=e=>[e.config,...(0,n.DD)(e.layers)].map(n.qY);function manifestKind(e,t,[r,...i]){if(t.some(e=>e.mediaType===o)||r?.mediaType===o)return"cache";if(r?.mediaType===s.rg)return"history";if(e)return"index";let a=i.map(e=>(0,n.e1)(e.mediaType));return 0===a.length?"image":a.every(e=>e===l)?"attestation":a.every(e=>u.test(e))?"signature":a.every(e=>c.test(e))?"sbom":"image"}function attestationEntry(e){let t=(0,n.qY)(e.annotations),r=(0,n.e1)(t["vnd.docker.reference.digest"]);return"attestation-manifest"===t["vnd.docker.reference.type"]?[[(0,n.e1)(e.digest),r]]:[]}function parseChildren(e){return indexEntries(parseDocument(e)).map(e=>(0,n.e1)(e.digest))}},4449:(e,t,r)=>{r.d(t,{CA:()=>unlessNotFound,UB:()=>a,createPackageRepository:()=>createPackageRepository,p:()=>listTagNames});var n=r(7268);r(9832),r(3716),r(4933);var i=r(385);function createPackageRepository(e){let{registry:t,repository:r}=e,n=new Map,read=async e=>{let{bytes:a,mediaType:s}=await t.getManifest(r,e),o=(0,i.J)(e,a,s);return n.set(e,o),o};return{...e,manifest:async e=>n.get(e)??await unlessNotFound(read(e))}}async function listTagNames({listTags:e},t){return await unlessNotFound(e(t))??[]}let a="the tag was moved to another image, so it is kept.";async function unlessNotFound(e){try{return await e}catch(e){if((0,n.c4)(e))return;throw e}}},101:(e,t,r)=>{r.d(t,{Az:()=>a,Bj:()=>openPackageRepository});var n=r(9310);let i={github:async()=>(await r.e(591).then(r.bind(r,8591))).githubBackend,forgejo:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,gitea:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,oci:async()=>(await r.e(160).then(r.bind(r,1160))).ociBackend},a=Object.fromEntries(["auto",...Object.keys(i)].map(e=>[e,e]));async function selectBackend(e,t,r,n=i){let a=t.toLowerCase(),[s,o]="auto"===e?[Object.values(n)]:[[n[e]],"explicit"];for(let e of s){let t=await e?.(),n=t?.endpoint(a,r,o);if(t&&void 0!==n)return{definition:t,endpoint:n}}throw Error(`No packages API \`${e}\` for ${t}`)}async function openPackageRepository(e,t,a=i){let{repository:s,client:o,until:l}=t,{definition:u,endpoint:c}=await selectBackend(e.choice,s.registry,e.platform,a),{createPackageRepository:d}=await Promise.resolve().then(r.bind(r,4449));return d({backend:await u.create(c,e,t),registry:o,repository:s.path,name:(0,n.Sh)(s),clock:e.clock,deadline:l})}},3786:(e,t,r)=>{function targetLabel({platform:e,variant:t}){return""===t.name?e:`${e} ${t.name}`}r.d(t,{Op:()=>targetLabel}),r(9310)},7195:(e,t,r)=>{r.d(t,{sI:()=>cancelledBeforeTags,LI:()=>tryUpdateAllTags,I_:()=>updateAllTags});var n=r(7268),i=r(9310),a=r(8500),s=r(431),o=r(9458);function isFixedTag(e){return/\d+\.\d+\.\d+/.test(e)||/(?:^|-)[0-9a-f]{7,64}$/.test(e)}function isImmutable(e){return/immutab|ImageTagAlreadyExists|cannot be overwritten|may not be overwritten/i.test(e)}async function updateTags(e,{repository:t,tags:r,index:i},{onUpdated:s,sleep:o=a.setTimeout}={}){let l=[],u=[],update=async r=>{try{await putTag(e,t,r,i),await verifyTag(e,t,{tag:r,digest:i.digest},o)}catch(e){u.push({tag:r,reason:(0,n.gJ)(e),error:e});return}l.push(r),s?.(r)};await Promise.all(r.map(update));let inOrder=(e,t)=>r.indexOf(e)-r.indexOf(t);return{updated:l.sort(inOrder),failed:u.sort((e,t)=>inOrder(e.tag,t.tag))}}async function putTag(e,t,r,n){try{await e.putManifest(t,r,n.bytes,n.mediaType)}catch(i){if(await e.headManifest(t,r).catch(()=>void 0)!==n.digest)throw i}}async function verifyTag(e,t,{tag:r,digest:n},i){let a=await e.headManifest(t,r);for(let s of o.f3){if(a===n)return;await i(s),a=await e.headManifest(t,r)}if(a===n)return;let l=`${e.registry}/${t}:${r}`;throw new s.db(`${l} was updated to ${n}, but refers to ${a??"no manifest"} a few seconds later. Another run may have pushed the same tag: set \`concurrency\` in the workflow, so that such runs wait for each other`)}async function updateAllTags(e,t){let{updated:r,failed:n,restored:i}=await tryUpdateAllTags(e,t);if(i)throw immutableTags(n,i);if(r.forEach(e=>t.log.debug(`Updated ${e}`)),n.length>0)throw tagsNotUpdated({updated:r,failed:n})}async function tryUpdateAllTags(e,t){let r=await Promise.all(e.map(readTags)),updateThose=async n=>await Promise.all(e.map((e,i)=>{let a=r[i]??new Map;return updateTagsOf(e,[...a.keys()].filter(e=>n(e,a.get(e))),t)})),isProtectable=(e,t)=>void 0!==t||isFixedTag(e),n=await updateThose(isProtectable),i=n.flatMap(({failed:e})=>e).filter(({reason:e})=>isImmutable(e));if(i.length>0){let t=(await Promise.all(e.map((e,t)=>restoreTags(e,r[t])))).flat();return{updated:n.flatMap(e=>e.updated).filter(e=>!t.some(t=>t.tag===e&&void 0===t.failure)),failed:i,restored:t}}let a=[...n,...await updateThose((e,t)=>!isProtectable(e,t))];return{updated:a.flatMap(e=>e.updated),failed:a.flatMap(e=>e.failed)}}async function readTags({variant:e,repository:t,client:r}){let n=e.tags.filter(e=>(0,i.ve)(e,t)).map(({tag:e})=>e),a=await Promise.all(n.map(e=>r.headManifest(t.path,e).catch(()=>"")));return new Map(n.map((e,t)=>[e,a[t]]))}async function restoreTags({repository:e,client:t,index:r},a=new Map){let restore=async([a,s])=>{let o=(0,i.jU)({...e,tag:a});try{let n=await t.headManifest(e.path,a);if(!s||s===r.digest||n!==r.digest)return[];let{bytes:i,mediaType:l}=await t.getManifest(e.path,s);return await t.putManifest(e.path,a,Buffer.from(i),l),[{tag:o,failure:void 0}]}catch(e){return[{tag:o,failure:(0,n.gJ)(e)}]}};return(await Promise.all([...a].map(restore))).flat()}function cancelledBeforeTags(e,t){return new n.yo({code:"cancelled",message:"Cancelled: no tag was updated",hint:e,cause:t})}function tagsNotUpdated({updated:e,failed:t}){return new n.yo({code:"registry",message:`${t.length} of ${e.length+t.length} tags could not be updated`,hint:"The image itself is in the registry, complete and verified: run the job again to update all tags.",details:[...e.map(e=>`updated:     ${e}`),...t.map(({tag:e,reason:t})=>`not updated: ${e} (${t})`)],cause:t[0]?.error})}function immutableTags(e,t){let[{tag:r,error:i}={tag:"",error:void 0}]=e;return new n.yo({code:"registry",message:`The tag ${r} is immutable and names another image`,hint:"Use a new tag, or delete the old one in the registry."+(0===t.length?"":" Tags in the list with `restored` name their earlier image again."),details:[...e.map(e=>`not updated: ${e.tag} (${e.reason})`),...t.map(e=>void 0===e.failure?`restored:    ${e.tag}`:`not restored: ${e.tag} (${e.failure})`)],cause:i})}async function updateTagsOf({repository:e,client:t,index:r},n,{journal:a,isEphemeral:s}){for(let t of n)a.note({kind:"tag",...e,tag:t,digest:r.digest,ephemeral:s(t)});let{updated:o,failed:l}=await updateTags(t,{repository:e.path,tags:n,index:r}),reference=t=>(0,i.jU)({...e,tag:t});return{updated:o.map(reference),failed:l.map(e=>({...e,tag:reference(e.tag)}))}}},3506:(e,t,r)=>{r.d(t,{GF:()=>expectedContent,aG:()=>checkContent,yg:()=>ContentError});var n=r(4231),i=r(8453),a=r(9267),s=r(3786),o=r(506),l=r(431);let u=["provenance","sbom"];function expectedContent(e,{provenance:t,attests:r}){let{variant:n,platform:i}=e,isEnabled=e=>""!==e&&!/\bdisabled=/.test(e);return{target:(0,s.Op)(e),labels:n.labels,annotations:(0,a.wv)(n.annotations,"manifest",i),attestations:[...isEnabled(t)?["provenance"]:[],...r.some(isEnabled)?["sbom"]:[]]}}let ContentError=class ContentError extends l.db{headline;differences;constructor({target:e},t){let[{what:r}]=t,n=t.length>1?`, and ${t.length-1} more`:"",i=`${cut(e,34)}: ${r}${n}`;super(i),this.name="ContentError",this.headline=i,this.differences=t.map(({detail:e})=>e)}};function checkContent(e,t){let r=u.filter(e=>predicatesOf(t).some(t=>kindOf(t)===e));if(!e)return{labels:null,annotations:null,attestations:{requested:null,found:r}};let n=compare("label",e.labels,(0,i.Fh)((0,i.qY)(t.config.config).Labels)),a=compare("annotation",e.annotations,(0,i.Fh)(t.manifest.annotations)),[s,...l]=[...areIgnored(n,e)?[]:n,...t.manifest.mediaType===o.kh?[]:a,...attestationDifferences(e.attestations,t)];if(s)throw new ContentError(e,[s,...l]);return{labels:countFound(e.labels,n),annotations:countFound(e.annotations,a),attestations:{requested:e.attestations,found:r}}}function countFound(e,t){let r=Object.keys(e).length;return{requested:r,found:r-t.length}}function areIgnored(e,{labels:t}){let r=Object.keys(t);return e.length===r.length&&r.every(e=>e.startsWith("org.opencontainers.image."))}function compare(e,t,r){let i=new Map(Object.entries(r).map(([e,t])=>[normalize(e),normalize(t)]));return Object.entries(t).flatMap(([t,r])=>{let a=i.get(normalize(t));if((a??"")===normalize(r))return[];let s=`${e} \`${cut(t,30)}\``,o=void 0===a?"the image does not have it":`the image has \`${(0,n.ml)(a)}\``;return{what:void 0===a?`${s} is missing`:`${s} has another value`,detail:`${e} \`${(0,n.ml)(t)}\`: \`${(0,n.ml)(r)}\` is requested, ${o}`}})}function normalize(e){return e.normalize("NFC").trim()}function predicatesOf({attestations:e}){return e.flatMap(({layers:e})=>(0,i.DD)(e).map(e=>(0,i.e1)((0,i.qY)((0,i.qY)(e).annotations)["in-toto.io/predicate-type"])))}function kindOf(e){return e.startsWith("https://slsa.dev/provenance/")?"provenance":"sbom"}function attestationDifferences(e,t){let{manifest:r,attestations:a}=t;if(0===(0,i.DD)(r.layers).length)return[];if(0===e.length&&a.length>0)return[{what:"has attestations that are not requested",detail:"`provenance` and `sbom` request no attestation, and the image index has `unknown/unknown` entries"}];let s=predicatesOf(t),o=new Set(s.map(kindOf));return e.filter(e=>!o.has(e)).map(e=>({what:`the attestation \`${e}\` is missing`,detail:`\`${e}\` is requested, and the attestations are: ${(0,n.ml)(s.join(", "))||"none"}`}))}function cut(e,t){let r=Array.from((0,n.ml)(e));return r.length>t?`${r.slice(0,t-1).join("")}…`:r.join("")}},431:(e,t,r)=>{r.d(t,{Hw:()=>assembleIndex,al:()=>assembleImage,av:()=>s,db:()=>IndexError,oo:()=>parsePlatformRecord});var n=r(8453),i=r(6728),a=r(506);let IndexError=class IndexError extends Error{platform;constructor(e,t){super(void 0===t?e:`${t}: ${e}`),this.name="IndexError",this.platform=t}};let s="the last stage may start with `FROM --platform=…`, or `nodes` may name another platform than the node has";function assembleImage(e,{annotations:t,ownership:r={}},n){let i=assembleIndex(e,{...t,...r},n),[s]=e,o=[t,s?.annotations??{}].some(e=>Object.keys(e).length>0);return!s||e.length>1||o||!(0,a.Q3)(s.mediaType)?i:{bytes:Buffer.from(s.bytes),mediaType:s.mediaType,digest:s.digest,children:i.children}}function assembleIndex(e,t,r=e.map(({platform:e})=>e)){let n=inOrder(e,r).flatMap(e=>parseChildren(e).map(t=>annotate(t,e.annotations??{})));checkDistinct(n);let i=indexType(e,n,t),s={schemaVersion:2,mediaType:i,manifests:n.map(({descriptor:e})=>e),...Object.keys(t).length>0&&{annotations:sortKeys(t)}},o=Buffer.from(JSON.stringify(s,void 0,2));return{bytes:o,mediaType:i,digest:(0,a.MK)(o),children:n}}function parsePlatformRecord(e){let{os:t,architecture:r,variant:a}=(0,n.qY)(e);return(0,i.FL)([(0,n.e1)(t),(0,n.e1)(r),...""===(0,n.e1)(a)?[]:[(0,n.e1)(a)]].join("/"))}function inOrder(e,t){if(0===t.length)throw new IndexError("no platform was built");let r=new Set(t),n=e.find(({platform:e})=>!r.has(e));if(n)throw new IndexError("was built, but not requested",n.platform);if(r.size<t.length)throw new IndexError(`a platform is requested twice: ${t.join(", ")}`);return t.map(t=>{let[r,n]=e.filter(e=>e.platform===t);if(!r)throw new IndexError("was requested, but not built",t);if(n)throw new IndexError("was built twice",t);return r})}function parseChildren(e){let{platform:t,bytes:r,mediaType:i,digest:s}=e,o=(0,a.MK)(r,s);if(o!==s)throw new IndexError(`the content of ${s} has the digest ${o}`,t);let l=(0,n.Bl)(new TextDecoder().decode(r));if(!(0,n.u4)(l)||2!==l.schemaVersion)throw new IndexError(`${s} is not a valid image manifest or index`,t);if(void 0!==l.mediaType&&l.mediaType!==i)throw new IndexError(`${s} was delivered as ${i} and has the media type ${(0,n.e1)(l.mediaType)}`,t);if((0,a.Q3)(i))return[{kind:"image",platform:t,descriptor:(0,a.HH)({mediaType:i,digest:s,size:r.length,platform:{...platformRecord(t),...e.platformFields}})}];if(!(0,a.$U)(i))throw new IndexError(`${s} has the media type ${i}, and an image manifest or index was expected`,t);return childrenFromIndex(e,l.manifests)}function childrenFromIndex({platform:e,digest:t},r){let n=(Array.isArray(r)?r:[]).map(r=>{let n=(0,a.BA)(r);if(!n)throw new IndexError(`${t} has an entry that cannot be parsed`,e);if(!(0,a.Q3)(n.mediaType))throw new IndexError(`${t} has a ${n.mediaType}, and only image manifests are supported`,e);return n}),i=n.filter(e=>!(0,a.H3)(e)),[o]=i;if(!o||i.length>1)throw new IndexError(`${t} has ${i.length} images, and one was expected`,e);if((void 0===o.platform?e:parsePlatformRecord(o.platform))!==e)throw new IndexError(`${t} has an image for ${formatPlatform(o.platform)}: ${s}`,e);let l=n.filter(a.H3),u=l.find(({annotations:e})=>e?.["vnd.docker.reference.digest"]!==o.digest);if(u)throw new IndexError(`the attestation ${u.digest} does not refer to the image ${o.digest}`,e);return[{kind:"image",platform:e,descriptor:(0,a.HH)({...o,platform:o.platform??platformRecord(e)})},...l.map(t=>({kind:"attestation",platform:e,descriptor:t}))]}function annotate(e,t){return"attestation"===e.kind||0===Object.keys(t).length?e:{...e,descriptor:(0,a.HH)({...e.descriptor,annotations:sortKeys({...e.descriptor.annotations,...t})})}}function sortKeys(e){return Object.fromEntries(Object.entries(e).sort(([e],[t])=>e<t?-1:1))}function checkDistinct(e){let t=new Map;for(let r of e){let{platform:e,descriptor:n}=r,i=t.get(n.digest);if(i)throw new IndexError(`has the same ${r.kind} as ${i.platform}: ${n.digest}`,e);t.set(n.digest,r)}}function indexType(e,t,r){let n=Object.keys(r).length>0||t.some(({descriptor:e})=>void 0!==e.annotations);return e.every(({mediaType:e})=>e===a.zJ||e===a.kh)&&t.every(({descriptor:e})=>e.mediaType===a.kh)&&!n?a.zJ:a.KP}function platformRecord(e){let[t="",r="",n]=e.split("/");return{architecture:r,os:t,...void 0!==n&&{variant:n}}}function formatPlatform(e){let{os:t,architecture:r,variant:i}=(0,n.qY)(e);return parsePlatformRecord(e)??[(0,n.e1)(t)||"?",(0,n.e1)(r)||"?",...""===(0,n.e1)(i)?[]:[(0,n.e1)(i)]].join("/")}},2973:(e,t,r)=>{r.d(t,{g:()=>formatFailedMirror});var n=r(9310);function formatFailedMirror({repository:e,failure:t=""}){return`The mirror ${(0,n.Sh)(e)} is not up to date: ${t}. Its other tags are as they were; the image is complete in the required repositories.`}},3456:(e,t,r)=>{r.d(t,{Lz:()=>explainStoreError,mk:()=>publish});var n=r(3269),i=r(8500),a=r(7268),s=r(9267),o=r(539);r(9832);var l=r(9310),u=r(5525),c=r(3506),d=r(431),f=r(7195),p=r(9458);async function publish(e){let{signal:t,variants:r}=e,n=new AbortController,cancel=()=>n.abort(t.reason);t.addEventListener("abort",cancel,{once:!0});try{let i=await storeIndexes(e,n.signal),a=await e.sign?.(i.map(({index:e,...t})=>({...t,digest:e.digest})));t.throwIfAborted(),t.removeEventListener("abort",cancel);let s=await updateTags(i,e),o=r.flatMap(e=>describePublished(i.filter(t=>t.variant===e),{verification:a,others:s}));return await withMirrors(o,e)}finally{n.abort()}}async function storeIndexes(e,t){let r=(0,o.K)(e.registries,t),n=e.variants.flatMap(e=>e.images.map(t=>({variant:e,repository:t})));return await Promise.all(n.map(async({variant:t,repository:n})=>storeIndex({variant:t,repository:n,client:await r(n)},e)))}async function storeIndex(e,t){let{variant:r,repository:n}=e,i=t.targets.filter(e=>e.variant===r).map(({platform:e})=>e),a=t.ephemeral?(0,u.QR)(t.nonce,t.pullRequest):{};try{let o=await putIndex(e.client,n.path,{parts:pushedParts(r,t),annotations:(0,s.wv)(r.annotations,"index"),ownership:a,platforms:i,onIndex:e=>t.journal.note({kind:"manifest",...n,digest:e})});return{...e,...o}}catch(e){throw explainStoreError(e,`The image index of ${(0,l.Sh)(n)} could not be created`)}}function pushedParts(e,{built:t,settings:r}){return t.filter(({target:t})=>t.variant===e).map(({target:{platform:t},digest:n,manifest:i})=>({platform:t,digest:n,manifest:i,annotations:(0,s.wv)(e.annotations,"manifest-descriptor",t),expected:r&&(0,c.GF)({variant:e,platform:t},r)}))}async function putIndex(e,t,{parts:r,platforms:n,onIndex:a,sleep:s=i.setTimeout,...o}){let l=(0,p.U7)(e,s),u=await (0,p.ZR)(l,t,r),c=(0,d.al)(u,o,n),f=await (0,p.Tk)(l,t,c,u);a?.(c.digest);let h=u.some(({digest:e})=>e===c.digest);return h||await l.putManifest(t,c.digest,c.bytes,c.mediaType),h||await (0,p.VN)(l,t,c),{index:c,platforms:f}}async function withMirrors(e,t){if(e.every(({variant:e})=>0===(e.mirrors??[]).length))return[...e];let{updateMirrors:n}=await r.e(786).then(r.bind(r,2786)),i=[];for(let r of e){let{images:e,mirrors:a=[]}=r.variant,[s]=e,isUpdated=({tag:e})=>r.variant.tags.every(t=>t.tag!==e)||r.tags.some(t=>t.tag===e),o=a.map(e=>({...e,tags:e.tags.filter(isUpdated)})),l=s?await n({from:s,digest:r.digest,mirrors:o},t):[];i.push(0===l.length?r:{...r,mirrors:l})}return i}async function updateTags(e,t){return e.some(({variant:e})=>e.highest)?await (await r.e(407).then(r.bind(r,8407))).updateByVersion(e,t):(await (0,f.I_)(e,t),new Set)}function describePublished(e,{verification:t,others:r}){let[n]=e;if(!n)return[];let{variant:i,platforms:a,index:s}=n,{digest:o,mediaType:u,bytes:c}=s,d=e.map(({repository:e})=>`${(0,l.Sh)(e)}@${o}`),f=i.tags.filter(e=>!r.has((0,l.jU)(e)));return[{variant:i,digest:o,mediaType:u,size:c.length,platforms:a,tags:f,images:d,...t&&{verification:t}}]}let h="No tag was updated.",m={mismatch:`${h} What the nodes pushed does not match the inputs; see the lines above.`,denied:`${h} Check \`username\` and \`password\`, and that this login has permission to push.`,failed:`${h} Run the job again; if the error persists, check the registry’s status.`};function explainStoreError(e,t){if(!(e instanceof d.db)&&!(e instanceof n.gl))return e;let r=e instanceof c.yg;return new a.yo({code:"registry",message:r?e.headline:t,hint:m[reasonOf(e)],details:r?[t,...e.differences]:[e.message],cause:e})}function reasonOf(e){return e instanceof d.db?"mismatch":"denied"===e.kind||"unauthorized"===e.kind?"denied":"failed"}},9458:(e,t,r)=>{r.d(t,{Tk:()=>verifyChildren,U7:()=>withReplicas,VN:()=>verifyStored,ZR:()=>fetchParts,f3:()=>u});var n=r(7268),i=r(8453),a=r(4449);r(9832);var s=r(506),o=r(3506),l=r(431);let u=[250,1e3,3e3];function withReplicas(e,t){let retryMissing=async e=>{for(let r of u){let i=await e().catch(e=>{if(!(0,n.c4)(e))throw e});if(void 0!==i)return i;await t(r)}return await e()};return{...e,getManifest:(t,r)=>retryMissing(()=>e.getManifest(t,r)),headManifest:(t,r)=>retryMissing(()=>e.headManifest(t,r)),getBlob:(t,r)=>retryMissing(()=>e.getBlob(t,r))}}async function fetchParts(e,t,r){return await Promise.all(r.map(async({digest:r,manifest:n,...i})=>{let a=n??await e.getManifest(t,r),o=i.platform.startsWith("windows/")&&(0,s.Q3)(a.mediaType)?await readPlatformFields(e,t,a.bytes):{};return{...i,...a,platformFields:o}}))}async function readPlatformFields(e,t,r){let n=(0,s.BA)(parseRecord(r).config);return n?Object.fromEntries(Object.entries(parseRecord(await e.getBlob(t,n.digest))).filter(([e])=>"os.version"===e||"os.features"===e)):{}}function parseRecord(e){return(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e)))}async function verifyChildren(e,t,{children:r},n){let i=new Map(n.map(({digest:e,bytes:t})=>[e,t])),[a,s]=await Promise.all([Promise.all(r.filter(({kind:e})=>"image"===e).map(r=>verifyImage(e,t,r,i.get(r.descriptor.digest)))),Promise.all(r.filter(({kind:e})=>"attestation"===e).map(r=>readAttestation(e,t,r)))]);return a.map(({published:e,...t})=>{let isOfImage=({platform:t})=>t===e.platform,r=s.filter(isOfImage).map(({manifest:e})=>e),i=(0,o.aG)(n.find(isOfImage)?.expected,{...t,attestations:r});return{...e,content:i}})}async function verifyStored(e,t,r){let n=await e.getManifest(t,r.digest);if(0===Buffer.compare(r.bytes,n.bytes)&&n.mediaType===r.mediaType)return;let i=`${e.registry}/${t}@${r.digest}`;throw new l.db(`${i}: the registry returned other content than the action pushed`)}async function readAttestation(e,t,{platform:r,descriptor:{digest:n}}){let i=await (0,a.CA)(e.getManifest(t,n));if(!i)throw new l.db(`the attestation ${n} is not in ${e.registry}/${t}`,r);return{platform:r,manifest:parseRecord(i.bytes)}}async function verifyImage(e,t,{platform:r,descriptor:n},i){let{digest:a}=n,s=i??(await e.getManifest(t,a)).bytes,o=parseRecord(s),{config:u,layers:c}=parseImage(o,a,r);if(s.length!==n.size){let e=`${n.size} bytes in the index and ${s.length} bytes in the registry`;throw new l.db(`the manifest ${a} has ${e}`,r)}let d=parseRecord(await e.getBlob(t,u.digest));return verifyConfig(d,n,r),{published:{platform:r,digest:a,size:[u,...c].reduce((e,t)=>e+t.size,0)},manifest:o,config:d}}function parseImage(e,t,r){let n=(0,s.BA)(e.config),{layers:i}=e,a=Array.isArray(i)?i:null===i?[]:[void 0],o=a.flatMap(e=>(0,s.BA)(e)??[]);if(!n||o.length<a.length)throw new l.db(`${t} is not a valid image manifest`,r);return{config:n,layers:o}}function verifyConfig(e,{digest:t,platform:r},n){let{variant:a=(0,i.qY)(r).variant}=e,s=(0,l.oo)({...e,variant:a});if(s!==n)throw new l.db(`the configuration of ${t} has ${s??"no known platform"}: ${l.av}`,n)}},8403:(e,t,r)=>{r.d(t,{mk:()=>basicHeader,QG:()=>createAuthorizer,DJ:()=>credentialSecrets});var n=r(8453),i=r(7087);let a=/([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;function parseChallenges(e){let t=[],r=0;for(;r<e.length;){a.lastIndex=r;let n=a.exec(e);if(!n){r++;continue}r=a.lastIndex;let[i,s="",o,l]=n;void 0===o&&void 0===l&&i===s?t.push({scheme:s.toLowerCase(),parameters:new Map}):t.at(-1)?.parameters.set(s.toLowerCase(),o?.replace(/\\(.)/g,"$1")??l??"")}return t}var s=r(3269);function createAuthorizer(e){let{credentials:t}=e,r={kind:"none"},n=new TokenCache(e);return{header:async(e,i)=>"bearer"===r.kind?(await n.get(e,r,i)).header:"basic"===r.kind?t&&basicHeader(t):void 0,learn:async(e,i,a)=>{let{next:s,requestedScope:o}=parseMethod(e);return"none"!==s.kind&&("basic"!==s.kind||!!t&&a!==basicHeader(t))&&(r=s,await n.reject(i,a,o),!0)}}}let TokenCache=class TokenCache{options;tokens=new Map;requestedScopes=new Map;constructor(e){this.options=e}async get(e,t,r){let{credentials:n,http:i,now:a,isPlain:s=()=>!1}=this.options,o=this.tokens.get(e),l=o&&await o;if(l&&a()<l.staleAt)return l;let u=this.tokens.get(e);if(u&&u!==o)return await u;let c=fetchToken(tokenRequest(tokenServer(t.realm,{login:void 0!==n,isPlain:s,info:r}),t.service,this.requestedScopes.get(e)??e,n),{http:i,now:a,info:r});return this.tokens.set(e,c),c.catch(()=>this.tokens.get(e)===c&&this.tokens.delete(e)),await c}async reject(e,t,r){void 0!==r&&this.requestedScopes.set(e,mergeScopes(e,r));let n=this.tokens.get(e),i=await n?.catch(()=>void 0);i?.header===t&&this.tokens.get(e)===n&&this.tokens.delete(e)}};function basicHeader({username:e,password:t}){return`Basic ${Buffer.from(`${e}:${t}`).toString("base64")}`}function credentialSecrets(e){if(!e)return[];let{password:t,identityToken:r=""}=e;return[t,r,basicHeader(e).slice(6)]}function parseMethod(e){let t=parseChallenges(e),r=t.find(({scheme:e,parameters:t})=>"bearer"===e&&t.has("realm"));if(!r)return{next:{kind:t.some(({scheme:e})=>"basic"===e)?"basic":"none"},requestedScope:void 0};let{parameters:n}=r;return{next:{kind:"bearer",realm:n.get("realm")??"",service:n.get("service")},requestedScope:n.get("scope")}}function mergeScopes(...e){let t=new Map;for(let r of e.flatMap(e=>e.split(/\s+/)).filter(e=>""!==e)){let e=r.lastIndexOf(":"),n=e<0?r:r.slice(0,e),i=e<0?[]:r.slice(e+1).split(",");t.set(n,new Set([...t.get(n)??[],...i]))}return[...t].map(([e,t])=>0===t.size?e:`${e}:${[...t].join(",")}`).join(" ")}function tokenRequest(e,t,r,n){if(n?.identityToken!==void 0){let i=new URLSearchParams({grant_type:"refresh_token",client_id:"multiarch-build",service:t??"",scope:r,refresh_token:n.identityToken});return{method:"POST",url:e.href,headers:{"content-type":"application/x-www-form-urlencoded"},body:i.toString(),redirect:"error",limit:1048576}}for(let n of(void 0!==t&&e.searchParams.set("service",t),r.split(" ")))""!==n&&e.searchParams.append("scope",n);let i=n&&{headers:{authorization:basicHeader(n)}};return{method:"GET",url:e.href,limit:1048576,...i}}function tokenServer(e,{login:t,isPlain:r,info:n}){let a=URL.canParse(e)?new URL(e):void 0;if(!a||!/^https?:$/.test(a.protocol))throw(0,s.JW)("the registry names a token server whose address is not an http address",n);let o="https:"===a.protocol||(0,i.U9)(a.host)||(0,i.U9)(n.host);if(t&&!o&&!r(a.host))throw(0,s.JW)(`the registry requests the login for ${a.host} over plain http, where others can read it; to allow that, set \`http: true\` for ${a.host} in \`registries\``,n);return a}async function fetchToken(e,{http:t,now:r,info:i}){let a=r(),o=await t(e,i);if(200!==o.status)throw(0,s.U3)(o,i,r());let l=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(o.bytes))),u=(0,n.e1)(l.token)||(0,n.e1)(l.access_token);if(!/^[\x21-\x7e]+$/.test(u))throw(0,s.JW)(`the token server ${new URL(e.url).host} returned no token`,i);return{header:`Bearer ${u}`,staleAt:a+1e3*("number"==typeof l.expires_in&&l.expires_in>0?l.expires_in:60)*.8}}},2222:(e,t,r)=>{r.d(t,{$L:()=>createBaseUrl,Ez:()=>serverHost,NE:()=>knownBy});var n=r(1931),i=r(7087),a=r(3269);function serverHost(e){return/^(index\.)?docker\.io$/.test(e)?"registry-1.docker.io":e}function createBaseUrl(e,t,r=new Map){let n;if(!(0,i.U9)(e))return()=>Promise.resolve(`https://${serverHost(e)}`);let begin=i=>{let a=probe(e,t,i);return a.catch(()=>{n=void 0,r.get(e)===a&&r.delete(e)}),r.set(e,a),a};return async t=>{if(n)return await n;let i=r.get(e);return await (i?.catch(()=>n??=begin(t))??(n=begin(t)))}}let s=new WeakMap;function knownBy(e){let t=s.get(e)??new Map;return s.set(e,t),t}async function probe(e,t,r){let ping=e=>t({method:"GET",url:`${e}/v2/`,redirect:"manual",limit:1048576},r),i=`http://${e}`,s=await ping(i).catch(e=>e);if(isResponse(s)&&!requiresTls(s))return i;try{return await ping(`https://${e}`),`https://${e}`}catch(e){if(isResponse(s))return i;throw e instanceof a.gl&&(0,n.fb)(e.code)?e:s}}function requiresTls({status:e,headers:t}){return 400===e||e>=300&&e<400&&/^https:/i.test(t.get("location")??"")}function isResponse(e){return"object"==typeof e&&null!==e&&"headers"in e}},539:(e,t,r)=>{r.d(t,{K:()=>createClientFactory});var n=r(9832);function createClientFactory(e,t,{willPush:r}={willPush:!0}){let{fetch:i,rawFor:a,log:s,onWait:o,isPlain:l}=e,u=new Map;return async c=>{let{registry:d}=c,f=await e.credentials(c),p=JSON.stringify([d,f]),h=u.get(p)??(0,n.H)({registry:d,fetch:i,...a&&{raw:a(d)},log:s,willPush:r,...o&&{onWait:o},...l&&{isPlain:l},...f&&{credentials:f},...t&&{signal:t}});return u.set(p,h),h}}},9832:(e,t,r)=>{r.d(t,{H:()=>createRegistryClient});var n=r(7268),i=r(5609),a=r(8453),s=r(1737),o=r(8403),l=r(2222),u=r(7598),c=r(3269),d=r(6839),f=r(9826),p=r(506);function send(e,t){return repeat(e,t.info,()=>sendOnce(e,t))}function atMostOnce(e){let t=-1/0;return(r,n)=>{let i=performance.now();i-t<h||(t=i,e(r,n))}}let h=4e3,m={read:"reading",push:"pushing",delete:"deleting"};function repeat({clock:e,signal:t,log:r,onWait:n},{host:i,subject:a,verb:o},l){return(0,f.co)((0,s.L5)(l,{policy:d.M_,clock:e,signal:t,log:r}),e=>n(`Waiting for ${i}: ${m[o]} ${a} (${e/1e3} s)`,e))}async function sendOnce(e,{allowNotFound:t,...r}){return checkStatus(await authorize(e,r,t=>e.http({...r,...t,limit:4194304},r.info)),r.info,{allowNotFound:t,now:e.clock.now()})}async function streamOnce(e,t){return checkStatus(await authorize(e,t,r=>e.stream({...t,...r},t.info)),t.info,{now:e.clock.now()})}function checkStatus(e,t,{allowNotFound:r=!1,now:n}){let{status:i}=e;if(i>=200&&i<300||404===i&&r)return e;throw(0,c.U3)(e,t,n)}async function authorize(e,t,r){let{authorizer:n}=e,{path:i,info:a,headers:s}=t,o=await e.baseUrl(a),l=i instanceof URL?i.href:`${o}/v2/${i}`;if(new URL(l).origin!==new URL(o).origin)return await r({url:l,headers:{...s}});let u=tokenScope(e,t),send=e=>r({url:l,headers:{...s,...void 0!==e&&{authorization:e}}}),c=await n.header(u,a),d=await send(c);return 401===d.status&&await n.learn(challengeHeader(d,o),u,c)?await send(await n.header(u,a)):d}function challengeHeader({url:e,headers:t},r){return new URL(e).origin===new URL(r).origin?t.get("www-authenticate")??"":""}function requestInfo({registry:e,secrets:t,origin:r},n,i,a){if(void 0===i)return{host:e,subject:e,verb:n,secrets:t,origin:r};let s=void 0===a?"":`${(0,p.Bc)(a)?"@":":"}${a}`;return{host:e,repository:i,subject:`${e}/${i}${s}`,verb:n,secrets:t,origin:r}}function tokenScope({willPush:e},{info:{repository:t,verb:r},mountFrom:n}){if(void 0===t)return"";let i=void 0===n?"":` repository:${n}:pull`;return`repository:${t}:${"delete"===r?"delete":"push"===r||e?"pull,push":"pull"}${i}`}function blobPath(e,t){return`${e}/blobs/${t}`}async function headBlob(e,t,r){let n=requestInfo(e,"read",t,r),i=blobPath(t,r),{status:a}=await send(e,{method:"HEAD",path:i,info:n,allowNotFound:!0});return 404!==a}function readBlob(e,t,r,n=()=>!1){let i=requestInfo(e,"read",t,r.digest),a=[{offset:0,hash:(0,u.createHash)(algorithmOf(r))}];return async function*(s){let o=n()?{offset:s}:findCheckpoint(a,s),{offset:l=0}=o,u=o.hash?.copy();for await(let o of(0===r.size&&verify(r,u,i),readOn(e,{repository:t,blob:r,info:i},l))){l+=o.length,(u=n()?void 0:u?.update(o))&&addCheckpoint(a,{offset:l,hash:u}),l===r.size&&verify(r,u,i);let e=o.subarray(Math.max(0,s-(l-o.length)));e.length>0&&(yield e)}}}function findCheckpoint(e,t){return e.findLast(({offset:e})=>e<=t)??{}}function addCheckpoint(e,{offset:t,hash:r}){t<(e.at(-1)?.offset??0)+4194304||e.push({offset:t,hash:r.copy()})}let algorithmOf=({digest:e})=>e.split(":")[0]??"";function verify(e,t,r){if(!t)return;let n=`${algorithmOf(e)}:${t.digest("hex")}`;if(n!==e.digest)throw(0,c.JW)(`the content has the digest ${n} instead of ${e.digest}`,r)}async function*readOn(e,{repository:t,blob:r,info:n},i){let a=i,o=(0,s.lF)({...e,policy:d.qP}),l=0;for(;a<r.size;)try{for await(let i of(await openBlob(e,{repository:t,blob:r,info:n},a))){if(a+=i.length,l+=i.length,a>r.size)throw(0,c.JW)(`the content is longer than the ${r.size} bytes that its image names`,n);yield i}if(a<r.size)throw shortBlob(n,a,r.size)}catch(t){l>=4194304&&(o=(0,s.lF)({...e,policy:d.qP})),l=0,await o(t)}}function shortBlob({host:e,repository:t,subject:r},n,i){let a=`${r}: the connection ended after ${n} of ${i} bytes`;return new c.gl(a,{kind:"network",host:e,repository:t,transient:!0})}async function openBlob(e,{repository:t,blob:r,info:n},i){let a=blobPath(t,r.digest),s=0===i?{}:{range:`bytes=${i}-`},o=r.size-i>=4194304,l=await streamOnce(e,{method:"GET",path:a,info:n,headers:s,isLarge:o});return skip(l.body,i-firstByte(l,n))}function firstByte({status:e,headers:t,body:r},n){if(206!==e)return 0;let i=/^bytes (\d+)-/.exec(t.get("content-range")??"")?.[1];if(void 0!==i)return Number(i);throw r.return(),(0,c.JW)("the registry returned a part of the content without its position",n)}async function*skip(e,t){let r=t;for await(let t of e)r<t.length&&(yield t.subarray(Math.max(0,r))),r=Math.max(0,r-t.length)}var g=r(1931),w=r(4885);function protectLocalServers(e,t){let{hostname:r}=new URL(`https://${(0,l.Ez)(t)}`),n=[],isRegistryLocal=async()=>n.length>0?n.every(w.MJ):await (0,w.mJ)(r);return async(t,i)=>{if(new URL(t).hostname===r){let r=await e(t,i);return void 0===r.address||n.includes(r.address)||n.push(r.address),r}if("object"==typeof i.body&&!(i.body instanceof Uint8Array))return await e(t,{...i,isForeign:!await isRegistryLocal()});try{return await e(t,{...i,isForeign:!0})}catch(r){if((0,g.Ze)(r)===w.fB&&await isRegistryLocal())return await e(t,i);throw r}}}var y=r(5558);function createHttpStream(e,t){return async(r,n)=>{t?.throwIfAborted();let i=new Watchdog(t),a=r.body?.();try{let t=a&&watchBody(a,i),{response:s,url:o}=await (0,y.e6)(e,r.url,exchangeOf(r,i.signal,t)),{status:l}=s,u=l>=200&&l<300&&"GET"===r.method,c=u?Buffer.alloc(0):await (0,y.io)(s,d.SE),f=u?watchContent(s,i,{...n,url:r.url}):empty();return u||i.end(),{status:l,headers:s.headers,url:o,bytes:c,body:f}}catch(e){throw i.end(),t?.throwIfAborted(),(0,d.x6)(e,r.url,n)}finally{a?.return()}}}function exchangeOf(e,t,r){let{method:n,headers:i,isLarge:a=!1}=e;return{method:n,headers:{...d.o_,...i},signal:t,isLarge:a,...r&&{body:r}}}async function*empty(){}async function*watchBody(e,t){for await(let r of(t.pause(),e))t.wait(),yield r,t.pause(),t.move(r.length);t.restart(3e5)}async function*watchContent(e,t,r){try{for await(let r of(t.restart(),e.body))t.pause(),t.move(r.length),yield r,t.wait()}catch(e){throw t.throwIfCancelled(),(0,d.x6)(e,r.url,r)}finally{t.end()}}let Watchdog=class Watchdog{#T=new AbortController;#O;#S;#R=6e4;#C;#A=0;#P=0;constructor(e){this.#O=e,e?.addEventListener("abort",this.#f,{once:!0}),this.wait()}get signal(){return this.#T.signal}wait(){this.pause(),this.#T.signal.aborted||(this.#C=performance.now(),this.#S??=setTimeout(this.#L,Math.max(0,this.#R-this.#A)))}#L=()=>{if(this.#S=void 0,void 0===this.#C)return;let e=this.#A+performance.now()-this.#C;e<this.#R?this.#S=setTimeout(this.#L,this.#R-e):this.#T.abort(Error(0===this.#P?noData(this.#R):tooSlow(this.#R)))};restart(e=6e4){clearTimeout(this.#S),this.#S=void 0,this.#R=e,this.#j(),this.#C=void 0,this.wait()}pause(){void 0!==this.#C&&(this.#A+=performance.now()-this.#C),this.#C=void 0}move(e){this.#P+=e,this.#P>=65536&&this.#j()}#j(){this.#A=0,this.#P=0}throwIfCancelled(){this.#O?.throwIfAborted()}end(){clearTimeout(this.#S),this.#O?.removeEventListener("abort",this.#f),this.#T.abort()}#f=()=>this.#T.abort(this.#O?.reason)};let noData=e=>`no data for ${e/6e4} min`,tooSlow=e=>`less than 64 KiB in ${e/6e4} min`;async function listTags(e,t){let r=requestInfo(e,"read",t),n=new Set,i=new Set,s=`${t}/tags/list?n=1000`;for(;void 0!==s;){if(i.has(s)||i.size>=1e3)throw(0,c.JW)("the list of tags has more than 1000 pages, or a page twice",r);i.add(s);let t=await send(e,{method:"GET",path:s,info:r}),o=(0,a.Bl)(new TextDecoder().decode(t.bytes));if(!(0,a.u4)(o)||!("tags"in o))throw(0,c.JW)("the list of tags is not valid",r);for(let e of(0,a.DD)(o.tags))"string"==typeof e&&e.length<=128&&n.add(e);if(n.size>1e6)throw(0,c.JW)("the list of tags has more than 1000000 entries",r);s=nextPage(t.headers.get("link"),`${await e.baseUrl(r)}/v2/`,s,r)}return[...n]}async function listReferrers(e,t,r){let n=requestInfo(e,"read",t,r),i=`${t}/referrers/${r}`,s=await send(e,{method:"GET",path:i,info:n,allowNotFound:!0}).catch(ifUnsupported),o=s?.status===200?(0,a.qY)((0,a.Bl)(new TextDecoder().decode(s.bytes))):{};if(Array.isArray(o.manifests))return o.manifests.map(e=>(0,a.e1)((0,a.qY)(e).digest)).filter(p.Bc)}function ifUnsupported(e){if(!(e instanceof c.gl)||"protocol"!==e.kind)throw e}function nextPage(e,t,r,n){let i=/<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(e??"")?.[1];if(void 0===i)return;let a=new URL(r,t),s=URL.canParse(i,a.href)?new URL(i,a):void 0;if(s?.host!==a.host||!s.pathname.startsWith("/v2/"))throw(0,c.JW)("the next page of tags is on another server, which is not trusted",n);return s.pathname.slice(4)+s.search}async function putBlob(e,t,r){let{digest:n}=r.blob,i={...r,session:e,repository:t,info:requestInfo(e,"push",t,n)},a=void 0===r.mountFrom?void 0:await mount(i);return"mounted"===a?a:!a&&await headBlob(e,t,n)?"existing":(await uploadWithRetries(i,a),"uploaded")}async function mount({session:e,repository:t,blob:r,mountFrom:n="",info:i}){let a=`?mount=${r.digest}&from=${encodeURIComponent(n)}`,s=`${blobPath(t,"uploads/")}${a}`;try{let t=await send(e,{method:"POST",path:s,info:i,mountFrom:n});return 201===t.status?"mounted":{url:await uploadUrl(e,t,i),offset:0}}catch(e){if(e instanceof c.gl&&["denied","unauthorized","not-found","protocol"].includes(e.kind))return;throw e}}async function uploadWithRetries(e,t){let{session:r,repository:n,info:i}=e,a=t,attemptUpload=async t=>{if(t>1){if(await headBlob(r,n,e.blob.digest)||a&&await continueUpload(e,a))return;a=void 0}a??=await startUpload(r,n,i),await sendContent(e,a)};try{await (0,s.L5)(attemptUpload,{...r,policy:d.qP})}catch(e){throw e instanceof SourceError?e.cause:e}}async function continueUpload(e,t){try{let r=await readProgress(e.session,t,e.info);return r&&await sendContent(e,r),void 0!==r}catch(e){if(e instanceof c.gl&&!e.transient)return!1;throw e}}let SourceError=class SourceError extends Error{};async function sendContent(e,t){let{session:r,info:n}=e,{digest:i,size:a}=e.blob,s=0===t.offset&&a>0,o=s||t.offset>=a?t.url:await sendRest(e,t);o.searchParams.set("digest",i),s?await stream(e,{method:"PUT",path:o,headers:{"content-length":String(a)}},0):await sendOnce(r,{method:"PUT",path:o,info:n,headers:{"content-type":v}})}let v="application/octet-stream";async function sendRest(e,{url:t,offset:r}){let{size:n}=e.blob,i={"content-range":`${r}-${n-1}`,"content-length":String(n-r)},a=await stream(e,{method:"PATCH",path:t,headers:i},r);return await uploadUrl(e.session,a,e.info)}async function stream({session:e,info:t,read:r},n,i){let a,body=async function*(){try{yield*r(i)}catch(e){throw a=e,e}},s={"content-type":v,...n.headers};try{return await streamOnce(e,{...n,info:t,headers:s,body})}catch(e){throw void 0===a?e:new SourceError("the source failed",{cause:a})}}async function startUpload(e,t,r){let n=await sendOnce(e,{method:"POST",path:blobPath(t,"uploads/"),info:r});return{url:await uploadUrl(e,n,r),offset:0}}async function readProgress(e,{url:t},r){let n=await sendOnce(e,{method:"GET",path:t,info:r}),i=Number(/^(?:bytes=)?0-(\d+)$/.exec(n.headers.get("range")??"")?.[1]??0);return 0===i?void 0:{url:await uploadUrl(e,n,r),offset:i+1}}async function uploadUrl(e,{headers:t,url:r},n){let i=t.get("location");if(null===i||!URL.canParse(i,r))throw(0,c.JW)("the registry did not return the address of an upload",n);let a=new URL(await e.baseUrl(n)),s=new URL(i,r);if(s.host===a.host&&(s.protocol=a.protocol),"https:"!==s.protocol&&s.protocol!==a.protocol)throw(0,c.JW)("the registry returned an unencrypted address for the upload, which is refused",n);return s}async function checkPush(e,t,r=!1){let n=requestInfo(e,"push",t),i=await send(e,{method:"POST",path:blobPath(t,"uploads/"),info:n}),a=await uploadUrl(e,i,n).catch(()=>void 0),s=a?.host===new URL(i.url).host,o=a&&r?refusesOtherContent(e,a,n):Promise.resolve(!1),cancel=async()=>{a&&s&&await sendOnce(e,{method:"DELETE",path:a,info:n}).catch(()=>void 0)};return{verifies:o,ended:o.then(cancel)}}async function refusesOtherContent(e,t,r){let n=new URL(t);n.searchParams.set("digest",`sha256:${(0,u.randomBytes)(32).toString("hex")}`);let i=await sendOnce(e,{method:"PUT",path:n,info:r,headers:{"content-type":v},body:"x"}).catch(e=>e);return i instanceof c.gl&&400===i.status&&"DIGEST_INVALID"===i.code}function createRegistryClient(e){let t=createSession(e);return{registry:e.registry,getManifest:(e,r)=>getManifest(t,e,r),headManifest:(e,r)=>headManifest(t,e,r),putManifest:(e,r,n,i)=>putManifest(t,{repository:e,reference:r,bytes:n,mediaType:i}),deleteManifest:(e,r)=>deleteManifest(t,e,r),getBlob:(e,r)=>getBlob(t,e,r),headBlob:(e,r)=>headBlob(t,e,r),readBlob:(e,r,n)=>readBlob(t,e,r,n),putBlob:(e,r)=>putBlob(t,e,r),listTags:e=>listTags(t,e),listReferrers:(e,r)=>listReferrers(t,e,r),checkPush:(e,r)=>checkPush(t,e,r),ping:async()=>{await send(t,{method:"GET",path:"",info:requestInfo(t,"read")})}}}function createSession(e){let{registry:t,credentials:r,signal:n,willPush:a=!1,isPlain:u=()=>!1}=e,{clock:c=s.ml,log:f=()=>void 0,onWait:p=()=>void 0}=e,h=e.raw??(e.fetch?(0,y.UD)(e.fetch):(0,i.V)({})),m=protectLocalServers(h,t),g=(0,d.uT)(m,n);return{registry:t,willPush:a,secrets:(0,o.DJ)(r),origin:r?.origin,http:g,stream:createHttpStream(m,n),baseUrl:u(t)?()=>Promise.resolve(`http://${t}`):(0,l.$L)(t,g,(0,l.NE)(h)),authorizer:(0,o.QG)({credentials:r,http:g,now:c.now,isPlain:u}),clock:c,signal:n,log:f,onWait:atMostOnce(p)}}async function getManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),{bytes:s,headers:o}=await send(e,{method:"GET",path:i,headers:b,info:n});verifyDigest(s,r,n),verifyDigest(s,o.get("docker-content-digest"),n);let l=o.get("content-type")?.split(";")[0]?.trim()??"",u=p.Fm.includes(l)?l:(0,a.e1)((0,a.qY)((0,a.Bl)(new TextDecoder().decode(s))).mediaType)||l;return{bytes:s,mediaType:u,digest:(0,p.MK)(s,r)}}async function headManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),a=await send(e,{method:"HEAD",path:i,headers:b,info:n,allowNotFound:!0}).catch(undefinedIfUnsupported);if(void 0===a)return(await getManifest(e,t,r).catch(undefinedIfMissing))?.digest;if(404===a.status)return;let s=a.headers.get("docker-content-digest");if(!(0,p.Bc)(s))return(await getManifest(e,t,r)).digest;if((0,p.Bc)(r)&&sameAlgorithm(s,r)&&s!==r)throw(0,c.JW)(`the registry returned a manifest with a different digest, ${s}`,n);return s}async function putManifest(e,{repository:t,reference:r,bytes:n,mediaType:i}){let a=requestInfo(e,"push",t,r);verifyDigest(n,r,a);let s=manifestPath(t,r),o=await send(e,{method:"PUT",path:s,headers:{"content-type":i},body:n,info:a});return verifyDigest(n,o.headers.get("docker-content-digest"),a),(0,p.MK)(n,r)}async function deleteManifest(e,t,r){let n=requestInfo(e,"delete",t,r),i=manifestPath(t,r);await repeat(e,n,t=>sendOnce(e,{method:"DELETE",path:i,info:n,allowNotFound:t>1}))}async function getBlob(e,t,r){let n=requestInfo(e,"read",t,r),{bytes:i}=await send(e,{method:"GET",path:blobPath(t,r),info:n});return verifyDigest(i,r,n),i}let b={accept:p.Fm.join(", ")};function manifestPath(e,t){return`${e}/manifests/${t}`}function undefinedIfUnsupported(e){if(!(e instanceof c.gl)||405!==e.status&&501!==e.status)throw e}function undefinedIfMissing(e){if(!(0,n.c4)(e))throw e}function verifyDigest(e,t,r){if(!(0,p.Bc)(t))return;let n=(0,p.MK)(e,t);if(n!==t)throw(0,c.JW)(`the content has the digest ${n} instead of ${t}`,r)}function sameAlgorithm(e,t){return e.split(":")[0]===t.split(":")[0]}},3179:(e,t,r)=>{r.d(t,{Wr:()=>loadJobDockerConfig,Y4:()=>dockerConfigKey,_2:()=>storedCredentials,dO:()=>dockerConfigFile,kG:()=>dockerConfigDir,kn:()=>credentialHelper});var n=r(3024),i=r(6760),a=r(7268),s=r(2243),o=r(8453);function dockerConfigDir({DOCKER_CONFIG:e=""}=process.env){return""===e?(0,i.join)((0,s.lw)(),".docker"):e}function dockerConfigFile(e=process.env){return(0,i.join)(dockerConfigDir(e),"config.json")}function loadDockerConfig(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,o.u4)(t))return t;throw Error("not a JSON object")}catch(r){return"ENOENT"!==(0,o.qY)(r).code&&t(`Cannot read the Docker configuration ${e}: ${(0,a.gJ)(r)}. Its logins are not used.`),{}}}function loadJobDockerConfig(e,t){return withAuths(loadDockerConfig(dockerConfigFile(e),t),(0,o.Bl)(e.DOCKER_AUTH_CONFIG??""))}function dockerConfigKey(e){return/^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(addressHost(e))?"https://index.docker.io/v1/":addressHost(e)}function withAuths(e,t){let r=(0,o.qY)((0,o.qY)(t).auths),n=Object.keys(r),i=1===Object.keys((0,o.qY)(t)).length&&Object.values(r).every(e=>1===Object.keys((0,o.qY)(e)).length&&void 0!==parseAuth((0,o.e1)((0,o.qY)(e).auth)));if(0===n.length||!i)return e;let a=n.map(e=>[dockerConfigKey(e),r[e]]),s=n.map(e=>[dockerConfigKey(e),""]);return{...e,auths:{...(0,o.qY)(e.auths),...Object.fromEntries(a)},credHelpers:{...(0,o.qY)(e.credHelpers),...Object.fromEntries(s)}}}function credentialHelper(e,t){let r=(0,o.qY)(t.credHelpers),n=Object.hasOwn(r,e)?r[e]:void 0;return"string"==typeof n?n:(0,o.e1)(t.credsStore)}function storedCredentials(e,t){let r=(0,o.qY)(t.auths),n=Object.hasOwn(r,e)?e:Object.keys(r).find(t=>dockerConfigKey(t)===e),i=void 0===n?{}:(0,o.qY)(r[n]),a=parseAuth((0,o.e1)(i.auth)),s=a?.username??(0,o.e1)(i.username),l=a?.password??(0,o.e1)(i.password),u=(0,o.e1)(i.identitytoken);return""!==u?{username:s,password:l,identityToken:u}:""===s||""===l?void 0:{username:s,password:l}}function parseAuth(e){if(""===e||!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(e))return;let t=Buffer.from(e,"base64").toString("utf8"),r=t.indexOf(":");return r<1?void 0:{username:t.slice(0,r),password:t.slice(r+1).replace(/^\0+|\0+$/g,"")}}function addressHost(e){return e.replace(/^[a-z][a-z0-9+.-]*:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}},1308:(e,t,r)=>{r.d(t,{Ht:()=>s,Kc:()=>isEcr,d0:()=>ecrRegion,ed:()=>a,jL:()=>isHubOidc});var n=r(3179);let i=RegExp("^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn)$"),a=["public.ecr.aws","ecr-public.aws.com"];function ecrRegion(e){return a.includes(e)?"us-east-1":i.exec(e)?.[1]}function isEcr(e,t){return"true"===t||"auto"===t&&void 0!==ecrRegion(e)}let s="DOCKERHUB_OIDC_CONNECTIONID";function isHubOidc({registry:e,username:t,password:r},i){return((0,n.Y4)(e)===(0,n.Y4)("docker.io")||"dhi.io"===e)&&""!==t&&""===r&&""!==(i[s]??"").trim()}},7994:(e,t,r)=>{r.d(t,{H2:()=>pushLoginHint,d6:()=>findStepLogin,yv:()=>originOf});var n=r(3179);function findStepLogin({registry:e,path:t},r){let i=(0,n.Y4)(e);return r.filter(e=>(0,n.Y4)(e.registry)===i&&appliesTo(e,t)).sort((e,t)=>precision(t)-precision(e))[0]}function originOf({isPlatformToken:e}){return e?"token":"inputs"}function appliesTo({scope:e=""},t){let[r="",n="push"]=e.split("@");return(""===r||r===t)&&n.split(",").includes("push")}function precision({scope:e}){return void 0===e?0:e.startsWith("@")?1:2}let i={inputs:"The login is that of `username` and `password`, or of `registry-auth`",token:"The login is the job token (`github-token`)",job:"The login is the job’s own Docker login, from an earlier step or from the runner"},a={inputs:"give this account permission to push to the repository, or use another login.",token:"set `permissions: packages: write` for the job, and give this repository the Write role in the settings of the package.",job:"give this account permission to push to the repository, or set `username` and `password`."},s={inputs:"the password is wrong or has expired. Create a new one and update the secret.",token:"the registry does not accept it. Set `username` and `password`.",job:"the password is wrong or has expired. Log in again, or set `username` and `password`."};function pushLoginHint(e,t){return void 0===e?"The job has no login at this registry: set `username` and `password`, or log in in an earlier step. On GHCR, keep the default of `github-token` and set `permissions: packages: write`.":`${i[e]}: ${(t?s:a)[e]}`}},3269:(e,t,r)=>{r.d(t,{JW:()=>protocolError,U3:()=>responseError,gl:()=>RegistryError});var n=r(4231),i=r(8453),a=r(1737);let RegistryError=class RegistryError extends Error{kind;host;repository;status;code;origin;transient;retryAfter;constructor(e,t){super(e,{cause:t.cause}),this.name="RegistryError",this.kind=t.kind,this.host=t.host,this.repository=t.repository,this.status=t.status,this.code=t.code,this.origin=t.origin,this.transient=t.transient??!1,this.retryAfter=t.retryAfter}};function responseError(e,t,r){let{code:n,text:i}=parseErrorBody(e.bytes),s=errorKind(e,n),o=[String(e.status),n].filter(e=>void 0!==e).join(" "),l=redact(i,t.secrets),u=""===l?o:`${o}: ${l}`;return new RegistryError(`${t.subject}: ${formatKind(s,t)} (${u})`,{kind:s,host:t.host,repository:t.repository,status:e.status,code:n,origin:t.origin,transient:"server"===s||"too-many"===s,retryAfter:(0,a.mu)(e.headers.get("retry-after"),r)})}function protocolError(e,{host:t,repository:r,subject:n}){return new RegistryError(`${n}: ${e}`,{kind:"protocol",host:t,repository:r})}function errorKind({status:e,headers:t},r){let n="DENIED"===r||/error="?insufficient_scope/i.test(t.get("www-authenticate")??"");return 401===e?n?"denied":"unauthorized":403===e?"denied":404===e?"not-found":429===e?"too-many":e>=500&&501!==e&&505!==e?"server":"protocol"}function formatKind(e,{host:t,verb:r,secrets:n}){let i=n.length>0;switch(e){case"unauthorized":return i?`${t} rejected the login`:`${t} requires a login, and none is configured for it`;case"denied":return i?`${t} does not allow this login to ${r}`:`${t} requires a login to ${r}`;case"not-found":return`${t} does not have it, or does not show it ${i?"to this login":"without a login"}`;case"too-many":return`${t} limits the rate of requests`;case"server":return`${t} reported a server error`;case"network":return`${t} could not be reached`;case"protocol":return`${t} rejected the request`}}function parseErrorBody(e){let t=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),r=(0,i.qY)((0,i.DD)(t.errors)[0]),n=(0,i.e1)(r.code),a=(0,i.e1)(r.message)||(0,i.e1)(t.error_description)||(0,i.e1)(t.details)||(0,i.e1)(t.error)||(0,i.e1)(t.message);return{code:/^[A-Z][A-Z_]{1,40}$/.test(n)?n:void 0,text:a===n?"":a}}function redact(e,t){let r=t.filter(e=>""!==e).reduce((e,t)=>e.replaceAll(t,"***"),e);return(0,n.ml)(r.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi,"$1 ***").replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,"***"))}},6839:(e,t,r)=>{r.d(t,{M_:()=>c,SE:()=>f,o_:()=>p,qP:()=>d,uT:()=>createHttpClient,x6:()=>networkError});var n=r(1931),i=r(4231),a=r(4885),s=r(8453),o=r(9826),l=r(3269),u=r(5558);let c={waits:[300,600,1200,2400,4800],jitter:.5,deadline:18e4,longestRetryAfter:6e4},d={waits:c.waits,jitter:.5,longestRetryAfter:6e4},f=65536,p={"accept-encoding":"identity","user-agent":"multiarch-build"};function createHttpClient(e,t){return async(r,n)=>{t?.throwIfAborted();try{return await (0,o.NE)(6e4,t,()=>Error("no complete response within a minute"),t=>sendRequest(e,r,n,t))}catch(e){throw t?.throwIfAborted(),e instanceof l.gl?e:networkError(e,r.url,n)}}}async function sendRequest(e,{method:t,url:r,headers:n,body:i,redirect:a,limit:s},o,c){let d={method:t,headers:{...p,...n},signal:c,...void 0!==i&&{body:i}},{response:h,url:m}=await (0,u.e6)(e,r,d,a),{status:g}=h,w=g>=200&&g<300,y=await (0,u.io)(h,w?s:f);if(y.length>s&&w)throw(0,l.JW)(`the response is longer than ${s/1024/1024} MiB`,o);return{status:g,headers:h.headers,bytes:y,url:m}}let h=/^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;function networkError(e,t,{host:r,repository:i,subject:s}){let o=(0,n.Ze)(e),u=new URL(t).host,c=void 0===o||o.startsWith("ERR_INVALID")?rootMessage(e):o,d=`${s}: the registry refers to ${c}; if it may, list that host in \`registries\``,f=`${s}: the certificate of ${u} is not trusted (${o??""}); set \`ca\` for it in \`registries\`, or name a file with its authority in NODE_EXTRA_CA_CERTS`,p=`${s}: no answer from ${u} (${c})`,m=o===a.fB?d:(0,n.fb)(o)?f:p,g=void 0===o?!/redirect/i.test(c):!h.test(o);return new l.gl(m,{kind:"network",host:r,repository:i,code:o,transient:g,cause:e})}function rootMessage(e,t=0){let{message:r,cause:n}=(0,s.qY)(e);return void 0===n||t>4?(0,i.ml)((0,s.e1)(r)||String(e)):rootMessage(n,t+1)}},506:(e,t,r)=>{r.d(t,{$U:()=>isIndexType,BA:()=>parseDescriptor,Bc:()=>isDigest,F7:()=>s,Fm:()=>u,H3:()=>isAttestation,HH:()=>normalizeDescriptor,KP:()=>a,MK:()=>computeDigest,Q3:()=>isManifestType,kh:()=>l,zJ:()=>o});var n=r(7598),i=r(8453);let a="application/vnd.oci.image.index.v1+json",s="application/vnd.oci.image.manifest.v1+json",o="application/vnd.docker.distribution.manifest.list.v2+json",l="application/vnd.docker.distribution.manifest.v2+json",u=[a,s,o,l];function computeDigest(e,t="sha256:"){let r=t.startsWith("sha512:")?"sha512":"sha256";return`${r}:${(0,n.createHash)(r).update(e).digest("hex")}`}function isDigest(e){return"string"==typeof e&&/^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(e)}function isIndexType(e){return e===a||e===o}function isManifestType(e){return e===s||e===l}function parseDescriptor(e){if(!(0,i.u4)(e))return;let{mediaType:t,digest:r,size:n,annotations:a,platform:s,artifactType:o}=e;if(isText(t)&&isDigest(r)&&isSize(n)&&isOptional(a,isTextRecord)&&isOptional(s,i.u4)&&isOptional(o,isText))return normalizeDescriptor({mediaType:t,digest:r,size:n,...a&&{annotations:a},...s&&{platform:s},...void 0!==o&&{artifactType:o}})}function normalizeDescriptor(e){let{mediaType:t,digest:r,size:n,annotations:i,platform:a,artifactType:s}=e;return{mediaType:t,digest:r,size:n,...i&&{annotations:i},...a&&{platform:a},...void 0!==s&&{artifactType:s}}}function isAttestation({annotations:e}){return e?.["vnd.docker.reference.type"]==="attestation-manifest"}function isSize(e){return"number"==typeof e&&Number.isSafeInteger(e)&&e>=0}function isTextRecord(e){return(0,i.u4)(e)&&Object.values(e).every(isText)}function isText(e){return"string"==typeof e}function isOptional(e,t){return void 0===e||t(e)}},5558:(e,t,r)=>{r.d(t,{UD:()=>rawOf,e6:()=>follow,io:()=>readBytes});var n=r(1931);async function follow(e,t,r,n="follow"){let i=t,a=r;for(let t=0;;t++){let r=await e(i,a),s=isRedirect(r.status)?r.headers.get("location"):null;if(null===s||"manual"===n||isStream(a.body))return{response:r,url:i};if("error"===n)throw Error("unexpected redirect");if(20===t)throw Error("too many redirects");await readBytes(r,65536);let o=new URL(s,i);a=redirected(a,r.status,o.origin===new URL(i).origin),i=o.href}}function isRedirect(e){return[301,302,303,307,308].includes(e)}function isStream(e){return"object"==typeof e&&!(e instanceof Uint8Array)}function redirected({body:e,...t},r,n){let i=303===r?"HEAD"!==t.method:"POST"===t.method&&r<303,{authorization:a="",...s}=t.headers,o=n&&""!==a?t.headers:s;return i?{...t,method:"GET",headers:o}:{...t,headers:o,...void 0!==e&&{body:e}}}async function readBytes({body:e},t){let r=[],n=0;for await(let i of e)if(r.push(i),(n+=i.length)>t)break;return Buffer.concat(r)}function rawOf(e){return async(t,{body:r,method:i,headers:a,signal:s})=>{let o=void 0!==r&&{body:r,...isStream(r)&&{duplex:"half"}},l=await e(t,{method:i,headers:a,signal:s,...o,redirect:"manual"}),{status:u,headers:c}=l;return{status:u,headers:c,body:(0,n.zO)(l,1/0)}}}},9310:(e,t,r)=>{r.d(t,{SU:()=>parseRepository,Sh:()=>formatRepository,WZ:()=>lowerCaseRepository,XN:()=>parseTagReference,dz:()=>isTag,jU:()=>formatTagReference,ve:()=>isSameRepository}),r(506);let n="[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?",i=RegExp(`^(?:${n}(?:\\.${n})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`),a=/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/,s=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,o=new Set(["docker.io","index.docker.io","registry-1.docker.io","registry.hub.docker.com"]);function isTag(e){return s.test(e)}function parseRepository(e,t=()=>void 0){let r=e.trim(),n=formProblem(r)??nameProblem(r);if(void 0!==n)return void t(n);let{registry:i,path:a}=splitRegistry(r);return o.has(i)?{registry:"docker.io",path:a.includes("/")?a:`library/${a}`}:{registry:i,path:a}}function parseTagReference(e,t=()=>void 0){let r=e.trim(),{name:n,tag:i}=splitTag(r),a=tagProblem(r);if(void 0!==a||void 0===i)return void t(a??"");let s=parseRepository(n,t);return s&&{...s,tag:i}}function tagProblem(e){let{name:t,tag:r}=splitTag(e);return e.includes("@")?"has a digest, and only a tag can be updated: write `ghcr.io/acme/app:1.2`":void 0===r?`has no tag: write \`${t}:1.2\`, or the tag alone`:isTag(r)?t!==t.toLowerCase()?`has capital letters in its repository, which registries refuse: write \`${t.toLowerCase()}:${r}\``:void 0:`does not end in a valid tag: ${l}`}let l="letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`";function lowerCaseRepository(e,{repository:t}){let[r=""]=t.split("/");return""===r?e:`/${e}`.replaceAll(`/${t}`,`/${t.toLowerCase()}`).replaceAll(`/${r}/`,`/${r.toLowerCase()}/`).slice(1)}function isSameRepository(e,t){return e.registry===t.registry&&e.path===t.path}function formatRepository({registry:e,path:t}){return`${e}/${t}`}function formatTagReference(e){return`${formatRepository(e)}:${e.tag}`}function formProblem(e){let t=/^[a-z][a-z0-9+.-]*:\/\//i.exec(e);if(t)return`begins with \`${t[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``;if(e.includes("@"))return`has a digest: write the repository alone, \`${e.slice(0,e.indexOf("@"))||"ghcr.io/acme/app"}\``;if(isHost(e))return`is a registry without a repository: write \`${e}/acme/app\``;let{name:r,tag:n}=splitTag(e);if(void 0===n)return;if(""===r)return u;let i=isTag(n)?` and \`${n}\` in \`tags\``:", and tags in `tags`";return`has a tag: write \`${r}\` here${i}`}let u="is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`";function nameProblem(e){if(e!==e.toLowerCase())return`has capital letters, which registries refuse: write \`${e.toLowerCase()}\``;let{registry:t,path:r}=splitRegistry(e);return!(i.test(t)&&isPortValid(t)&&a.test(r))||e.length>255?u:"ghcr.io"!==t||r.includes("/")?void 0:`has no owner: write \`ghcr.io/acme/${r}\``}function splitRegistry(e){let t=e.indexOf("/"),r=t<0?"":e.slice(0,t);return/[.:]/.test(r)||"localhost"===r?{registry:r,path:e.slice(t+1)}:{registry:"docker.io",path:e}}function splitTag(e){let t=e.lastIndexOf(":");return t<0||t<e.lastIndexOf("/")||e.endsWith("]")?{name:e}:{name:e.slice(0,t),tag:e.slice(t+1)}}function isHost(e){if(e.includes("/")||!i.test(e))return!1;let[t="",r]=e.startsWith("[")?[e]:e.split(":");return t.startsWith("[")||"localhost"===t||/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(t)&&(void 0===r||/^\d{2,5}$/.test(r))}function isPortValid(e){let t=/:(\d+)$/.exec(e)?.[1];return void 0===t||Number(t)>0&&65536>Number(t)}},7270:(e,t,r)=>{r.d(t,{P:()=>measureTargets});RegExp("^\\[test-of-image \\d+/\\d+\\] (ONBUILD )?");let n=["boot","context","cacheImport","build","export","push","cacheExport"];function isEmulated({native:e},t){return e.length>0&&!e.includes(t)}var i=r(3786);function measureTargets(e){return e.targets.map(t=>measurements_measureTarget(t,e))}let a={whole:void 0,phases:{},steps:{total:0,cached:0},stepTimes:[],bytes:{context:void 0,pulled:void 0,pushed:void 0},cachesFound:void 0};function measurements_measureTarget(e,t){let{id:r}=e,n=findGroup(t.groups,e),i=n?.group.targets.find(e=>e.id===r)??e,s=n?.progress.get(r)??a,{whole:o,phases:l,stepTimes:u,cachesFound:c}=s,d=n?.built.find(e=>e.target.id===r),f={...describeProgress(s,t,d?.test),attempts:n?.attempts??0};return{target:i,platform:i.platform,result:targetResult(i,n),entry:{...describeTarget(i,t),...f},machine:describeMachine(i.node),took:o?o.end-o.start:0,whole:o,phases:l,stepTimes:u,cachesFound:c,metadata:d?.metadata??{}}}function describeMachine({engine:e}){return e?`${e.arch}, ${e.cpus} CPUs, Docker ${e.version}`:""}function findGroup(e,{id:t}){return e.findLast(({group:e})=>e.targets.some(e=>e.id===t))}function targetResult({id:e},t){if(!t)return"skip";if(t.built.some(({target:t})=>t.id===e))return"success";let{failure:r,failing:n}=t;if(!r)return"skip";let i=void 0===n||n.id===e;return"cancelled"!==r.code&&i?"build"===r.code?"failure":"error":"cancellation"}function describeTarget({platform:e,variant:t,node:r,fallback:n},{published:i,previous:a}){let s=i.find(e=>e.variant===t),o=s?.platforms.find(t=>t.platform===e);return{platform:e,digest:o?.digest??"",size:o?.size??null,node:r.spec.name,emulated:isEmulated(r,e),fallback:n??null,previous:findPrevious({platform:e,variant:t},a)}}function findPrevious(e,t){let r=t?.targets.get((0,i.Op)(e));return t&&r?{runId:t.runId,...r}:null}function describeProgress(e,t,r){let{steps:i,bytes:a,phases:s}=e,o=Object.fromEntries(n.map(e=>[e,toSeconds(s[e])]));return{seconds:{queue:toSeconds(queueOf(e,t)),...o,test:toSeconds(r?.time),total:toSeconds(e.whole)},steps:i,bytes:{context:a.context??null,pulled:a.pulled??null,pushed:a.pushed??null},...r&&{test:{output:r.output}}}}function queueOf({whole:e,phases:{boot:t}},{phases:r}){let n=r.find(({phase:e})=>"build"===e);if(!n||!e)return;let i=e.start-n.start-(t?t.end-t.start:0);return{start:n.start,end:n.start+Math.max(0,i)}}function toSeconds(e){return e?Math.round(e.end-e.start)/1e3:null}},4931:(e,t,r)=>{r.d(t,{I:()=>renderNotes});var n=r(432);let i={inputs:"inputs",forks:"builds-of-forks",emulation:"emulation",machine:"clock-and-disk",certificates:"certificates",fallback:"unavailable-nodes",cache:"cache-exports",mirror:"mirrors"};function renderNotes(e){return 0===e.length?[]:[e.map(({topic:e,text:t})=>`${(0,n.My)(t)} [${e}](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md#${i[e]})`).map(e=>e.replace(/^/gm,"> ")).join("\n>\n")]}},3757:(e,t,r)=>{r.d(t,{d:()=>RunRecord});let RunRecord=class RunRecord{began;phases=[];outcomes=[];targets=[];groups=[];published=[];uploaded;lost=[];previous;traceparent;isDry=!1;constructor(e=performance.timeOrigin){this.began=e}async time(e,t){let r=Date.now();try{return await t()}finally{this.phases.push({phase:e,start:r,end:Date.now()})}}}},5525:(e,t,r)=>{r.d(t,{C4:()=>annotatedAttempt,F7:()=>repositoryScope,Ly:()=>u,M$:()=>annotatedRun,QR:()=>ownershipAnnotations,R2:()=>s,Re:()=>l,VF:()=>runAnnotation,Yo:()=>a,_n:()=>pullRequestOf,aI:()=>c,rg:()=>o,xz:()=>i});var n=r(7598);let i="io.github.multiarch-build.run",a="io.github.multiarch-build.pull-request",s="io.github.multiarch-build.part.",o="application/vnd.multiarch-build.history.v1+json",l="multiarch-build.moved-aside",u="app.kubernetes.io/managed-by",c="buildx_buildkit_";function runAnnotation({runId:e,runAttempt:t},r){return`${e}-${t}-${r}`}function repositoryScope({serverUrl:e,repository:t}){return(0,n.createHash)("sha256").update(`${e.toLowerCase()}/${t.toLowerCase()}`).digest("hex").slice(0,8)}function pullRequestId(e,t){return`${repositoryScope(e)}-${t}`}function pullRequestOf(e){return e.name.startsWith("pull_request")&&void 0!==e.number?pullRequestId(e,e.number):void 0}function ownershipAnnotations(e,t){return{[i]:e,...void 0!==t&&{[a]:t}}}function annotatedRun(e){return/^(\d+)-\d+-/.exec(e??"")?.[1]}function annotatedAttempt(e){return Number(/^\d+-(\d+)-/.exec(e)?.[1]??0)}},1970:(e,t,r)=>{r.d(t,{ij:()=>sessionLogOf,r0:()=>connectionPaths,rJ:()=>RunDir});var n=r(7598),i=r(3024),a=r(8161),s=r(6760),o=r(2243);let l=/^\/[\w.+@/-]*$/,u=/^mab-[0-9a-f]{10}$/;function connectionPaths(e){let t=e.replace(/\.ssh$/,"");return{config:e,log:`${e}.log`,control:`${t}.ctl`,socket:`${t}.sock`,engineSocket:`${t}-e.sock`,sessionSocket:`${t}-r.sock`,sessionLog:`${t}-r.log`}}function sessionLogOf(e){return e.endsWith("-r.sock")?e.replace(/sock$/,"log"):void 0}let RunDir=class RunDir{path;constructor(e){this.path=e}static choose(e,t=[]){let r=[e,(0,a.tmpdir)()].find(e=>{var r;let n;return e&&(r=e).length<=50&&l.test(r)&&(n=r,!t.some(e=>(0,o.gR)(e,n)))&&isWritable(r)})??"/tmp";return new RunDir((0,s.join)(r,`mab-${(0,n.randomBytes)(5).toString("hex")}`))}static isName(e){return u.test(e)}create(){(0,i.mkdirSync)(this.path,{mode:448})}get key(){return(0,s.basename)(this.path)}get parents(){return[...new Set([(0,s.dirname)(this.path),(0,a.tmpdir)(),"/tmp"])]}get owner(){return(0,s.join)(this.path,"owner")}get journal(){return(0,s.join)(this.path,"journal")}get agentSocket(){return(0,s.join)(this.path,"agent.sock")}get knownHosts(){return(0,s.join)(this.path,"known_hosts")}connection(e){return connectionPaths((0,s.join)(this.path,`${e}.ssh`))}builtInSocket(e){return(0,s.join)(this.path,`${e}-k.sock`)}buildkitSocket(e){return(0,s.join)(this.path,`b${e}.sock`)}removeSockets(e){let t=e?/^b\d+\.sock$/:/^$/;(0,i.readdirSync)(this.path).filter(e=>/\.(?:sock|ctl)$/.test(e)&&!t.test(e)).forEach(e=>(0,i.rmSync)((0,s.join)(this.path,e),{force:!0}))}get tlsKeys(){return(0,s.join)(this.path,"tls")}pem(e,t){return(0,s.join)(this.tlsKeys,`${e}-${t}.pem`)}get env(){return{BUILDX_CONFIG:this.buildxConfig,DOCKER_CONFIG:(0,s.dirname)(this.dockerConfig)}}get gitConfig(){return(0,s.join)(this.path,"gitconfig")}get buildxConfig(){return(0,s.join)(this.path,"buildx")}get programs(){return(0,s.join)(this.path,"bin")}get nodeId(){return(0,s.join)(this.buildxConfig,".buildNodeID")}get instances(){return(0,s.join)(this.buildxConfig,"instances")}instance(e){return(0,s.join)(this.instances,e)}removalConfig(e){return(0,s.join)(this.path,`remove-${e}`)}get dockerConfig(){return(0,s.join)(this.path,"docker","config.json")}get jobDockerConfig(){return(0,s.join)(this.path,"job-docker")}get scopedConfigs(){return(0,s.join)(this.buildxConfig,"config")}get registries(){return(0,s.join)(this.path,"registries.json")}get certificates(){return(0,s.join)(this.path,"certs")}get secrets(){return(0,s.join)(this.path,"secrets")}secret(e){return(0,s.join)(this.secrets,String(e))}metadata(e){return(0,s.join)(this.path,`${e}.metadata.json`)}get signing(){return(0,s.join)(this.path,"sign")}get dryRun(){return(0,s.join)(this.path,"dry-run.json")}get tools(){return(0,s.join)(this.path,"tools")}get restored(){return(0,s.join)(this.path,"restored")}get kubectlCache(){return(0,s.join)(this.path,"kubectl")}};function isWritable(e){try{return(0,i.accessSync)(e,i.constants.W_OK|i.constants.X_OK),!0}catch{return!1}}},2638:(e,t,r)=>{r.d(t,{OA:()=>byTag,YR:()=>mergeImage,Yc:()=>planMerge});var n=r(2242),i=r(7268),a=r(4231),s=r(9826),o=r(8392),l=r(8453),u=r(3716),c=r(4449);async function readStatement({registry:e,repository:t},r){let n=parsePayload(new TextDecoder().decode(await e.getBlob(t,r))),i=(0,l.qY)(n.predicate),a=(0,l.e1)((0,l.qY)((0,l.qY)(i.runDetails).builder).id)||(0,l.e1)((0,l.qY)(i.builder).id),s=(0,l.DD)(n.subject).map(e=>(0,l.e1)((0,l.qY)((0,l.qY)(e).digest).sha256)),o=(0,l.e1)((0,l.qY)((0,l.qY)(n.critical).image)["docker-manifest-digest"]);return{subjects:[...s.filter(e=>""!==e).map(e=>`sha256:${e}`),...""===o?[]:[o]],run:/\/actions\/runs\/(\d+)/.exec(a)?.[1]}}function parsePayload(e){let t=(0,l.qY)((0,l.Bl)(e)),r=(0,l.e1)(t.payload);return""===r?t:(0,l.qY)((0,l.Bl)(Buffer.from(r,"base64").toString()))}r(4933);var d=r(385),f=r(506),p=r(6728),h=r(5525);function partTagPrefix({sha:e,runId:t}){let r=/^[0-9a-f]{7}/.exec(e)?.[0]??"0000000";return`build-${r}-${t}-`}function partTag(e,{platform:t,variant:r}){let n=(0,p.DN)(t);return`${partTagPrefix(e)}${""===r?n:`${n}-${r.toLowerCase()}`}`}function mergedTag(e,t){return`${partTagPrefix(e)}merged${""===t?"":`-${t.toLowerCase()}`}`}function partAnnotations(e,t,{platforms:r,variant:n}){return{...(0,h.QR)((0,h.VF)(e,t),(0,h._n)(e)),[`${h.R2}platform`]:r.join(),...""!==n&&{[`${h.R2}variant`]:n},[`${h.R2}commit`]:e.sha,[`${h.R2}scope`]:(0,h.F7)(e)}}function parseParts(e){let text=t=>e[`${h.R2}${t}`]??"",t=e[h.xz]??"",r=(0,h.M$)(t);if(void 0===r)return[];let n={variant:text("variant"),owner:t,runId:r,runAttempt:(0,h.C4)(t),commit:text("commit"),scope:text("scope")};return text("platform").split(",").map(e=>(0,p.FL)(e)).flatMap(e=>void 0===e?[]:[{platform:e,...n}])}var m=r(431);async function readParts(e,t){let r=await (0,c.CA)(e.getManifest(t.path,t.tag));if(!r)return[];let{annotations:n}=(0,l.qY)((0,l.Bl)(new TextDecoder().decode(r.bytes)));return splitIndex(t,r,(0,f.$U)(r.mediaType)?parseParts((0,l.Fh)(n)):[])}function splitIndex(e,t,r){let n=(0,l.qY)((0,l.Bl)(new TextDecoder().decode(t.bytes))),i=(0,l.DD)(n.manifests).flatMap(e=>(0,f.BA)(e)??[]),describe=(r,n,i)=>{let digests=e=>i.filter(t=>(0,f.H3)(t)===e).map(({digest:e})=>e);return{tag:e,digest:t.digest,info:r,index:n,images:digests(!1),attestations:digests(!0)}};return r.length<2?[describe(r[0],t,i)]:r.map(e=>{let r=entriesOf(i,e.platform),a=Buffer.from(JSON.stringify({...n,manifests:r}));return describe(e,{bytes:a,mediaType:t.mediaType,digest:(0,f.MK)(a)},r)})}function entriesOf(e,t){let r=e.filter(e=>!(0,f.H3)(e)&&(0,m.oo)(e.platform)===t);return[...r,...e.filter(e=>(0,f.H3)(e)&&(({annotations:e})=>r.some(({digest:t})=>t===e?.["vnd.docker.reference.digest"]))(e))]}let g=[500,1e3,2e3,4e3,8e3];async function findParts(e,t){let r=await searchOnce(e,t);for(let n of g){if(t.isComplete(r))break;await t.sleep(n),r=await searchOnce(e,t)}return r}async function searchOnce(e,t){let{repository:r,prefix:n,expected:i}=t,a=[...new Set([...(await (0,c.p)(e,r.path)).filter(e=>e.startsWith(n)),...i])];return(await (0,u._)(a,t=>readParts(e,{...r,tag:t}))).flat()}async function findForeignAttestation(e,{repository:t,images:[r=""],attestations:n},i){return(await (0,u._)(n,async n=>{let a=await readStatements(e,t,n);return 0===a.length?[`${n} is not an attestation`]:a.flatMap(({subjects:e,run:t})=>e.includes(r)?void 0!==t&&t!==i?[`its provenance names run ${t}`]:[]:[`the attestation ${n} describes another image`])})).flat()[0]}async function readStatements(e,t,r){let{bytes:n,mediaType:i}=await e.getManifest(t,r),{statements:a}=(0,d.J)(r,n,i);return await Promise.all(a.map(r=>readStatement({registry:e,repository:t},r)))}async function findPublished({variant:e,platforms:t,tags:r},n,i){let a=partAnnotations(n,"",{platforms:t,variant:e}),s=await (0,u._)(r,async e=>{let t=await i(e),r=await (0,c.CA)(t.getManifest(e.path,e.tag)),s=void 0!==r&&(0,f.$U)(r.mediaType)?splitIndex(e,r,parseParts(a)):[];return(await Promise.all(s.map(e=>isBuiltBy(n.runId,t,e)))).includes(!1)?[]:s});return 1===new Set(s.map(([e])=>e?.digest)).size?s.flat():[]}async function isBuiltBy(e,t,r){let[n=""]=r.images;return(await (0,u._)(r.attestations,e=>readStatements(t,r.tag.path,e))).flat().some(({subjects:t,run:r})=>r===e&&t.includes(n))}var w=r(539),y=r(9310);function isMergedTag({tag:e,info:t},r){return void 0!==t&&e.tag===mergedTag(r,t.variant)}async function tagMergedParts(e,t){let{published:r,parts:n,all:i}=e,a=r.flatMap(({variant:{name:e,images:r}})=>{let a=n.filter(({info:t})=>t.variant===e),s=assembleMerged(e,a,t);return r.filter(r=>!a.every(({info:n,image:a})=>i.some(i=>isMergedTag(i,t.event)&&(0,y.ve)(i.tag,r)&&[i.info.variant,i.info.platform,i.image].join()===[e,n.platform,a].join()))).map(r=>putMerged({...r,tag:mergedTag(t.event,e)},s,t))});await Promise.all(a)}function assembleMerged(e,t,{event:r,key:n}){let i=t.map(({info:e})=>e.platform);return(0,m.Hw)(t.map(({info:e,index:t})=>({platform:e.platform,...t})),partAnnotations(r,n,{platforms:i,variant:e}))}async function putMerged(e,{digest:t,bytes:r,mediaType:n},{journal:a,log:s,registries:o}){try{let i=await (0,w.K)(o,AbortSignal.timeout(1e4))(e);a.note({kind:"tag",...e,digest:t,ephemeral:!0}),await i.putManifest(e.path,e.tag,r,n)}catch(t){s.debug(`${(0,y.jU)(e)} was not updated: ${(0,i.gJ)(t)}`)}}var v=r(7195),b=r(3456);function expectedParts({variants:e,platforms:t,listed:r}){return e?e.flatMap(({name:e,platforms:t})=>t.map(t=>({variant:e,platform:t}))):[...new Set(r?.map(({variant:e})=>e))].flatMap(e=>t.map(t=>({variant:e,platform:t})))}function selectParts(e,t){let r=[...new Map(e.map(e=>[(0,y.jU)(e.tag),e])).values()].flatMap(e=>explainForeign(e,t.event)??[]),n=e.filter(e=>!explainForeign(e,t.event)).flatMap(toMergedPart).filter(e=>isListed(e,t.listed)),i=groupParts(n),a=i.flatMap(([e])=>e??[]),s=i.filter(e=>new Set(e.map(({image:e})=>e)).size>1).map(explainDoubled),o=requiredParts(a,t),isRequired=({info:e})=>o.some(t=>isSamePart(t,e));return{parts:a.filter(isRequired),all:n.filter(isRequired),missing:o.filter(e=>!a.some(({info:t})=>isSamePart(e,t))),problems:[...r,...s,...a.filter(e=>!isRequired(e)).map(explainExtra)]}}function toMergedPart(e){let{info:t,images:r}=e,[n]=r;return t&&void 0!==n?[{...e,info:t,image:n}]:[]}function requiredParts(e,t){let r=expectedParts(t);if(t.variants||r.length>0)return r;let n=[...new Set(e.map(({info:e})=>e.variant))].sort();return(n.length>0?n:[""]).flatMap(e=>t.platforms.map(t=>({variant:e,platform:t})))}function isSamePart(e,t){return e.platform===t.platform&&e.variant===t.variant}function isListed({info:e,image:t},r){return!r||r.some(r=>isSamePart(r,e)&&r.image===t)}function groupParts(e){let t=new Map;for(let r of e){let e=`${r.info.variant}
-${r.info.platform}`;t.set(e,[...t.get(e)??[],r])}return[...t.values()].map(e=>{let t=Math.max(...e.map(({info:e})=>e.runAttempt));return e.filter(({info:e})=>e.runAttempt===t)})}function explainForeign({tag:e,info:t,images:r},n){let[,i]=[[!t,"has no annotations of a part"],[void 0!==t&&t.runId!==n.runId,`was pushed by run ${t?.runId??""}`],[void 0!==t&&t.scope!==(0,h.F7)(n),"was pushed by a run of another repository"],[void 0!==t&&t.commit!==n.sha,`was built from the commit ${t?.commit??""}`],[void 0!==t&&1!==r.length,`has ${r.length} images`]].find(([e])=>e)??[];return void 0===i?void 0:notOfThisRun(e,`It ${i}.`)}function explainForeignContent({tag:e},t){return notOfThisRun(e,t)}function notOfThisRun(e,t){return new i.yo({code:"registry",message:`${(0,y.jU)(e)} is not a part of this run`,hint:"No tag was updated. Only jobs of this run with `partial: true` push tags with this name: delete this one, and check which login may push here.",details:[t]})}function explainDoubled(e){return new i.yo({code:"inputs",message:`Two jobs have pushed ${formatPart(e[0]?.info)}`,hint:"No tag was updated. Each job with `partial: true` needs its own platform or its own `variant`.",details:e.map(({tag:e,image:t})=>`${(0,y.jU)(e)}: ${t}`)})}function explainExtra({tag:e,info:t}){return new i.yo({code:"inputs",message:`${(0,y.jU)(e)} was built, but not requested`,hint:`No tag was updated. Add ${formatPart(t)} to \`platforms\` or \`variants\`, or do not build it.`})}function explainMissing(e,t,{event:r,listed:n}){let a=e.map(formatPart).join(", ");return new i.yo({code:"registry",message:`Missing in ${(0,y.Sh)(t)}: ${a}`,hint:"No tag was updated. Check that these jobs succeeded, with `partial: true` and the same `image`, and run the failed jobs again. If an earlier attempt of this job has merged the parts, it has deleted them: run all jobs again.",details:e.map(e=>{let t=""===e.variant?"":` and \`variant: ${e.variant}\``,i=`the tag ${partTag(r,e)}${n?" with a digest of `digests`":""} does not exist`;return`${formatPart(e)}: ${i}; the job with \`platforms: ${e.platform}\`${t} pushes it`})})}function explainDifferences(e,t){let content=({image:e,attestations:t})=>[e,...t].join(),r=e.flatMap(e=>{let r=t.find(({info:t})=>isSamePart(t,e.info));return r&&content(r)!==content(e)?[e,r].map(({tag:e,digest:t})=>`${(0,y.jU)(e)}: ${t}`):[]});if(0!==r.length)return new i.yo({code:"registry",message:"The repositories have different parts",hint:"No tag was updated. Run the jobs again that pushed these parts.",details:r})}function formatPart(e){return void 0===e?"":[e.platform,e.variant].join(" ").trim()}async function mergeImage(e,t){let r=!1;return await merge({...e,journal:{note:t=>{r||="tag"===t.kind,e.journal.note(t)}}},t).catch(t=>{throw e.signal.aborted&&!r?(0,v.sI)($,t):t})}let $="The parts stay: run this job again to merge them.";async function merge(e,t){let{inputs:r,event:n,dir:i,journal:a,log:l,signal:u,record:c}=e,[d,f]=await (0,s.zr)(u,c.time("plan",()=>Promise.all([planMerge(e,t),e.prepareSigning()])));if(0===d.parts.length)return;let{variants:p,parts:m,all:g}=d,w=p.flatMap(e=>m.filter(({info:t})=>t.variant===e.name).map(t=>({target:{variant:e,platform:t.info.platform},...contentOf(t)}))),y=p.flatMap(({tags:e})=>e.map(({tag:e})=>e)),v={variants:p,targets:p.flatMap(e=>e.platforms.map(t=>({variant:e,platform:t}))),built:w,nonce:(0,h.VF)(n,i.key),pullRequest:(0,h._n)(n),ephemeral:"always"===r.cleanup||y.every(e=>(0,o.aw)(e,n,r.tagsGiven)),journal:a,log:l,signal:u,registries:t,sign:f,isEphemeral:e=>(0,o.aw)(e,n,r.tagsGiven)},$=await c.time("publish",()=>(0,b.mk)(v));for(let{tag:e,digest:s,info:o}of(c.published=$,"never"!==r.cleanup&&g.length>0&&await tagMergedParts({published:$,parts:m,all:g},{event:n,key:i.key,journal:a,log:l,registries:t}),byTag(g)))a.note({kind:"merged",...e,digest:s,owner:o.owner});return{...d,published:$}}function contentOf({index:e,image:t,attestations:r}){return r.length>0?{digest:e.digest,manifest:e}:{digest:t}}async function planMerge(e,t){let{inputs:r,event:n,signal:s,sleep:o}=e,l={...r,event:n,sleep:o},u=(0,w.K)(t,s),c=r.images.map(e=>({repository:e,request:l,createClient:u})),d=(await Promise.all(c.map(findIn))).flat(),f=0===d.length?await findEarlier(c):[],p=await Promise.all(c.map(e=>checkIn(e,[...d,...f]))),[h=[],...m]=p.map(e=>e.parts),g=m.flatMap(e=>explainDifferences(h,e)??[]);if(g.length>0)throw new i.tQ(g);if(h.length>0&&r.signIssues.length>0)throw new a.dz(r.signIssues);let y=p.flatMap(e=>e.all).sort((e,t)=>Number(isMergedTag(e,n))-Number(isMergedTag(t,n)));return{variants:r.describe(variantsOf(h,r)),parts:h,all:f.length>0?[]:y}}function byTag(e){return[...new Map(e.map(e=>[(0,y.jU)(e.tag),e])).values()]}async function findEarlier([e]){if(!e||void 0!==e.request.event.readOnlyTrigger)return[];let{repository:t,createClient:r,request:i}=e,{variants:a,platforms:s,listed:o=[],describe:l,event:u}=i,c=[...new Set(o.map(({variant:e})=>e))],d=l(a??(c.length>0?c:[""]).map(e=>(0,n.M)(e,s))).map(e=>({...e,variant:e.name})),f=await explained(t,()=>Promise.all(d.map(e=>findPublished(e,u,r))));return f.some(e=>0===e.length)?[]:f.flat()}function variantsOf(e,{variants:t,platforms:r}){let i=[...new Set(e.map(({info:e})=>e.variant))];return t??i.map(e=>(0,n.M)(e,r))}async function findIn({repository:e,request:t,createClient:r}){return await explained(e,async()=>findParts(await r(e),{repository:e,prefix:partTagPrefix(t.event),expected:expectedParts(t).map(e=>partTag(t.event,e)),isComplete:e=>0===selectParts(e,t).missing.length,sleep:t.sleep}))}async function checkIn({repository:e,request:t,createClient:r},n){let isHere=({tag:t})=>(0,y.ve)(t,e),a=n.filter(e=>isHere(e)||isMergedTag(e,t.event));if(0===a.length&&void 0!==t.event.readOnlyTrigger)return{parts:[],all:[]};let{parts:s,all:o,missing:l,problems:u}=selectParts(a,t),c=await explained(e,async()=>{let n=await r(e);return await Promise.all(s.map(async r=>{let i=await findForeignAttestation(n,{...r,repository:e.path},t.event.runId);return void 0===i?[]:[explainForeignContent(r,i)]}))}),d=[...u,...c.flat()];if(l.length>0&&d.push(explainMissing(l,e,t)),d.length>0)throw new i.tQ(d);return{parts:s,all:o.filter(isHere)}}async function explained(e,t){return await t().catch(t=>{throw(0,b.Lz)(t,`The parts in ${(0,y.Sh)(e)} could not be read`)})}},1877:(e,r,n)=>{var i;i={},n.d(i,{HttpClient:()=>t.HttpClient}),e.exports=i},9896:t=>{t.exports=e(import.meta.url)("fs")},4589:t=>{t.exports=e(import.meta.url)("node:assert")},6698:t=>{t.exports=e(import.meta.url)("node:async_hooks")},4573:t=>{t.exports=e(import.meta.url)("node:buffer")},7540:t=>{t.exports=e(import.meta.url)("node:console")},7598:t=>{t.exports=e(import.meta.url)("node:crypto")},3053:t=>{t.exports=e(import.meta.url)("node:diagnostics_channel")},610:t=>{t.exports=e(import.meta.url)("node:dns")},8474:t=>{t.exports=e(import.meta.url)("node:events")},3024:t=>{t.exports=e(import.meta.url)("node:fs")},1455:t=>{t.exports=e(import.meta.url)("node:fs/promises")},7067:t=>{t.exports=e(import.meta.url)("node:http")},2467:t=>{t.exports=e(import.meta.url)("node:http2")},4708:t=>{t.exports=e(import.meta.url)("node:https")},7030:t=>{t.exports=e(import.meta.url)("node:net")},8161:t=>{t.exports=e(import.meta.url)("node:os")},6760:t=>{t.exports=e(import.meta.url)("node:path")},643:t=>{t.exports=e(import.meta.url)("node:perf_hooks")},1792:t=>{t.exports=e(import.meta.url)("node:querystring")},7075:t=>{t.exports=e(import.meta.url)("node:stream")},8500:t=>{t.exports=e(import.meta.url)("node:timers/promises")},1692:t=>{t.exports=e(import.meta.url)("node:tls")},3136:t=>{t.exports=e(import.meta.url)("node:url")},7975:t=>{t.exports=e(import.meta.url)("node:util")},3429:t=>{t.exports=e(import.meta.url)("node:util/types")},8877:t=>{t.exports=e(import.meta.url)("node:v8")},5919:t=>{t.exports=e(import.meta.url)("node:worker_threads")},8522:t=>{t.exports=e(import.meta.url)("node:zlib")},857:t=>{t.exports=e(import.meta.url)("os")},6928:t=>{t.exports=e(import.meta.url)("path")},3193:t=>{t.exports=e(import.meta.url)("string_decoder")},1078:(t,r,n)=>{n.d(r,{Yz:()=>core_debug,V4:()=>getInput,pq:()=>info,LZ:()=>saveState,C1:()=>setFailed,uH:()=>setOutput,Pq:()=>core_setSecret,z:()=>p,$e:()=>warning});var i,a,s=n(857);function utils_toCommandValue(e){return null==e?"":"string"==typeof e||e instanceof String?e:JSON.stringify(e)}function utils_toCommandProperties(e){return Object.keys(e).length?{title:e.title,file:e.file,line:e.startLine,endLine:e.endLine,col:e.startColumn,endColumn:e.endColumn}:{}}function command_issueCommand(e,t,r){let n=new Command(e,t,r);process.stdout.write(n.toString()+s.EOL)}let Command=class Command{constructor(e,t,r){e||(e="missing.command"),this.command=e,this.properties=t,this.message=r}toString(){let e="::"+this.command;if(this.properties&&Object.keys(this.properties).length>0){e+=" ";let t=!0;for(let r in this.properties)if(this.properties.hasOwnProperty(r)){let n=this.properties[r];n&&(t?t=!1:e+=",",e+=`${r}=${escapeProperty(n)}`)}}return e+`::${escapeData(this.message)}`}};function escapeData(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A")}function escapeProperty(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A").replace(/:/g,"%3A").replace(/,/g,"%2C")}let o=e(import.meta.url)("crypto");var l=n(9896);function file_command_issueFileCommand(e,t){let r=process.env[`GITHUB_${e}`];if(!r)throw Error(`Unable to find environment variable for file command ${e}`);if(!l.existsSync(r))throw Error(`Missing file at path: ${r}`);l.appendFileSync(r,`${utils_toCommandValue(t)}${s.EOL}`,{encoding:"utf8"})}function file_command_prepareKeyValueMessage(e,t){let r=`ghadelimiter_${o.randomUUID()}`,n=utils_toCommandValue(t);if(e.includes(r))throw Error(`Unexpected input: name should not contain the delimiter "${r}"`);if(n.includes(r))throw Error(`Unexpected input: value should not contain the delimiter "${r}"`);return`${e}<<${r}${s.EOL}${n}${s.EOL}${r}`}n(6928),n(1877);var summary_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{access:u,appendFile:c,writeFile:d}=l.promises,f="GITHUB_STEP_SUMMARY";let Summary=class Summary{constructor(){this._buffer=""}filePath(){return summary_awaiter(this,void 0,void 0,function*(){if(this._filePath)return this._filePath;let e=process.env[f];if(!e)throw Error(`Unable to find environment variable for $${f}. Check if your runtime environment supports job summaries.`);try{yield u(e,l.constants.R_OK|l.constants.W_OK)}catch(t){throw Error(`Unable to access summary file: '${e}'. Check if the file has correct read/write permissions.`)}return this._filePath=e,this._filePath})}wrap(e,t,r={}){let n=Object.entries(r).map(([e,t])=>` ${e}="${t}"`).join("");return t?`<${e}${n}>${t}</${e}>`:`<${e}${n}>`}write(e){return summary_awaiter(this,void 0,void 0,function*(){let t=!!(null==e?void 0:e.overwrite),r=yield this.filePath();return yield(t?d:c)(r,this._buffer,{encoding:"utf8"}),this.emptyBuffer()})}clear(){return summary_awaiter(this,void 0,void 0,function*(){return this.emptyBuffer().write({overwrite:!0})})}stringify(){return this._buffer}isEmptyBuffer(){return 0===this._buffer.length}emptyBuffer(){return this._buffer="",this}addRaw(e,t=!1){return this._buffer+=e,t?this.addEOL():this}addEOL(){return this.addRaw(s.EOL)}addCodeBlock(e,t){let r=Object.assign({},t&&{lang:t}),n=this.wrap("pre",this.wrap("code",e),r);return this.addRaw(n).addEOL()}addList(e,t=!1){let r=e.map(e=>this.wrap("li",e)).join(""),n=this.wrap(t?"ol":"ul",r);return this.addRaw(n).addEOL()}addTable(e){let t=e.map(e=>{let t=e.map(e=>{if("string"==typeof e)return this.wrap("td",e);let{header:t,data:r,colspan:n,rowspan:i}=e,a=Object.assign(Object.assign({},n&&{colspan:n}),i&&{rowspan:i});return this.wrap(t?"th":"td",r,a)}).join("");return this.wrap("tr",t)}).join(""),r=this.wrap("table",t);return this.addRaw(r).addEOL()}addDetails(e,t){let r=this.wrap("details",this.wrap("summary",e)+t);return this.addRaw(r).addEOL()}addImage(e,t,r){let{width:n,height:i}=r||{},a=Object.assign(Object.assign({},n&&{width:n}),i&&{height:i}),s=this.wrap("img",null,Object.assign({src:e,alt:t},a));return this.addRaw(s).addEOL()}addHeading(e,t){let r=`h${t}`,n=["h1","h2","h3","h4","h5","h6"].includes(r)?r:"h1",i=this.wrap(n,e);return this.addRaw(i).addEOL()}addSeparator(){let e=this.wrap("hr",null);return this.addRaw(e).addEOL()}addBreak(){let e=this.wrap("br",null);return this.addRaw(e).addEOL()}addQuote(e,t){let r=Object.assign({},t&&{cite:t}),n=this.wrap("blockquote",e,r);return this.addRaw(n).addEOL()}addLink(e,t){let r=this.wrap("a",e,{href:t});return this.addRaw(r).addEOL()}};let p=new Summary;function core_setSecret(e){command_issueCommand("add-mask",{},e)}function getInput(e,t){let r=process.env[`INPUT_${e.replace(/ /g,"_").toUpperCase()}`]||"";if(t&&t.required&&!r)throw Error(`Input required and not supplied: ${e}`);return t&&!1===t.trimWhitespace?r:r.trim()}function setOutput(e,t){if(process.env.GITHUB_OUTPUT)return file_command_issueFileCommand("OUTPUT",file_command_prepareKeyValueMessage(e,t));process.stdout.write(s.EOL),command_issueCommand("set-output",{name:e},utils_toCommandValue(t))}function setFailed(e){process.exitCode=a.Failure,error(e)}function core_debug(e){command_issueCommand("debug",{},e)}function error(e,t={}){command_issueCommand("error",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function warning(e,t={}){command_issueCommand("warning",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function info(e){process.stdout.write(e+s.EOL)}function saveState(e,t){if(process.env.GITHUB_STATE)return file_command_issueFileCommand("STATE",file_command_prepareKeyValueMessage(e,t));command_issueCommand("save-state",{name:e},utils_toCommandValue(t))}n(640),s.platform(),s.arch(),(i=a||(a={}))[i.Success=0]="Success",i[i.Failure=1]="Failure"},640:(t,r,n)=>{n.r(r),n.d(r,{exec:()=>exec,getExecOutput:()=>getExecOutput});var i=n(3193),a=n(857);let s=e(import.meta.url)("events"),o=e(import.meta.url)("child_process");var l=n(6928);e(import.meta.url)("assert");var u=n(9896),__awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{chmod:c,copyFile:d,lstat:f,mkdir:p,open:h,readdir:m,rename:g,rm:w,rmdir:y,stat:v,symlink:b,unlink:$}=u.promises,x="win32"===process.platform;function exists(e){return __awaiter(this,void 0,void 0,function*(){try{yield v(e)}catch(e){if("ENOENT"===e.code)return!1;throw e}return!0})}function isRooted(e){if(!(e=normalizeSeparators(e)))throw Error('isRooted() parameter "p" cannot be empty');return x?e.startsWith("\\")||/^[A-Z]:/i.test(e):e.startsWith("/")}function tryGetExecutablePath(e,t){return __awaiter(this,void 0,void 0,function*(){let r;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(x){let r=l.extname(e).toUpperCase();if(t.some(e=>e.toUpperCase()===r))return e}else if(isUnixExecutable(r))return e}let n=e;for(let i of t){e=n+i,r=void 0;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if(x){try{let t=l.dirname(e),r=l.basename(e).toUpperCase();for(let n of yield m(t))if(r===n.toUpperCase()){e=l.join(t,n);break}}catch(t){console.log(`Unexpected error attempting to determine the actual case of the file '${e}': ${t}`)}return e}else if(isUnixExecutable(r))return e}}return""})}function normalizeSeparators(e){return(e=e||"",x)?(e=e.replace(/\//g,"\\")).replace(/\\\\+/g,"\\"):e.replace(/\/\/+/g,"/")}function isUnixExecutable(e){return(1&e.mode)>0||(8&e.mode)>0&&void 0!==process.getgid&&e.gid===process.getgid()||(64&e.mode)>0&&void 0!==process.getuid&&e.uid===process.getuid()}u.constants.O_RDONLY;var io_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function which(e,t){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");if(t){let t=yield which(e,!1);if(!t)if(x)throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);else throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);return t}let r=yield findInPath(e);return r&&r.length>0?r[0]:""})}function findInPath(e){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");let t=[];if(x&&process.env.PATHEXT)for(let e of process.env.PATHEXT.split(l.delimiter))e&&t.push(e);if(isRooted(e)){let r=yield tryGetExecutablePath(e,t);return r?[r]:[]}if(e.includes(l.sep))return[];let r=[];if(process.env.PATH)for(let e of process.env.PATH.split(l.delimiter))e&&r.push(e);let n=[];for(let i of r){let r=yield tryGetExecutablePath(l.join(i,e),t);r&&n.push(r)}return n})}let k=e(import.meta.url)("timers");var toolrunner_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let _="win32"===process.platform;let ToolRunner=class ToolRunner extends s.EventEmitter{constructor(e,t,r){if(super(),!e)throw Error("Parameter 'toolPath' cannot be null or empty.");this.toolPath=e,this.args=t||[],this.options=r||{}}_debug(e){this.options.listeners&&this.options.listeners.debug&&this.options.listeners.debug(e)}_getCommandString(e,t){let r=this._getSpawnFileName(),n=this._getSpawnArgs(e),i=t?"":"[command]";if(_)if(this._isCmdFile())for(let e of(i+=r,n))i+=` ${e}`;else if(e.windowsVerbatimArguments)for(let e of(i+=`"${r}"`,n))i+=` ${e}`;else for(let e of(i+=this._windowsQuoteCmdArg(r),n))i+=` ${this._windowsQuoteCmdArg(e)}`;else for(let e of(i+=r,n))i+=` ${e}`;return i}_processLineBuffer(e,t,r){try{let n=t+e.toString(),i=n.indexOf(a.EOL);for(;i>-1;){let e=n.substring(0,i);r(e),i=(n=n.substring(i+a.EOL.length)).indexOf(a.EOL)}return n}catch(e){return this._debug(`error processing line. Failed with error ${e}`),""}}_getSpawnFileName(){return _&&this._isCmdFile()?process.env.COMSPEC||"cmd.exe":this.toolPath}_getSpawnArgs(e){if(_&&this._isCmdFile()){let t=`/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;for(let r of this.args)t+=" ",t+=e.windowsVerbatimArguments?r:this._windowsQuoteCmdArg(r);return[t+='"']}return this.args}_endsWith(e,t){return e.endsWith(t)}_isCmdFile(){let e=this.toolPath.toUpperCase();return this._endsWith(e,".CMD")||this._endsWith(e,".BAT")}_windowsQuoteCmdArg(e){if(!this._isCmdFile())return this._uvQuoteCmdArg(e);if(!e)return'""';let t=[" ","	","&","(",")","[","]","{","}","^","=",";","!","'","+",",","`","~","|","<",">",'"'],r=!1;for(let n of e)if(t.some(e=>e===n)){r=!0;break}if(!r)return e;let n='"',i=!0;for(let t=e.length;t>0;t--)n+=e[t-1],i&&"\\"===e[t-1]?n+="\\":'"'===e[t-1]?(i=!0,n+='"'):i=!1;return(n+='"').split("").reverse().join("")}_uvQuoteCmdArg(e){if(!e)return'""';if(!e.includes(" ")&&!e.includes("	")&&!e.includes('"'))return e;if(!e.includes('"')&&!e.includes("\\"))return`"${e}"`;let t='"',r=!0;for(let n=e.length;n>0;n--)t+=e[n-1],r&&"\\"===e[n-1]?t+="\\":'"'===e[n-1]?(r=!0,t+="\\"):r=!1;return(t+='"').split("").reverse().join("")}_cloneExecOptions(e){let t={cwd:(e=e||{}).cwd||process.cwd(),env:e.env||process.env,silent:e.silent||!1,windowsVerbatimArguments:e.windowsVerbatimArguments||!1,failOnStdErr:e.failOnStdErr||!1,ignoreReturnCode:e.ignoreReturnCode||!1,delay:e.delay||1e4};return t.outStream=e.outStream||process.stdout,t.errStream=e.errStream||process.stderr,t}_getSpawnOptions(e,t){let r={};return r.cwd=(e=e||{}).cwd,r.env=e.env,r.windowsVerbatimArguments=e.windowsVerbatimArguments||this._isCmdFile(),e.windowsVerbatimArguments&&(r.argv0=`"${t}"`),r}exec(){return toolrunner_awaiter(this,void 0,void 0,function*(){return!isRooted(this.toolPath)&&(this.toolPath.includes("/")||_&&this.toolPath.includes("\\"))&&(this.toolPath=l.resolve(process.cwd(),this.options.cwd||process.cwd(),this.toolPath)),this.toolPath=yield which(this.toolPath,!0),new Promise((e,t)=>toolrunner_awaiter(this,void 0,void 0,function*(){for(let e of(this._debug(`exec tool: ${this.toolPath}`),this._debug("arguments:"),this.args))this._debug(`   ${e}`);let r=this._cloneExecOptions(this.options);!r.silent&&r.outStream&&r.outStream.write(this._getCommandString(r)+a.EOL);let n=new ExecState(r,this.toolPath);if(n.on("debug",e=>{this._debug(e)}),this.options.cwd&&!(yield exists(this.options.cwd)))return t(Error(`The cwd: ${this.options.cwd} does not exist!`));let i=this._getSpawnFileName(),s=o.spawn(i,this._getSpawnArgs(r),this._getSpawnOptions(this.options,i)),l="";s.stdout&&s.stdout.on("data",e=>{this.options.listeners&&this.options.listeners.stdout&&this.options.listeners.stdout(e),!r.silent&&r.outStream&&r.outStream.write(e),l=this._processLineBuffer(e,l,e=>{this.options.listeners&&this.options.listeners.stdline&&this.options.listeners.stdline(e)})});let u="";if(s.stderr&&s.stderr.on("data",e=>{n.processStderr=!0,this.options.listeners&&this.options.listeners.stderr&&this.options.listeners.stderr(e),!r.silent&&r.errStream&&r.outStream&&(r.failOnStdErr?r.errStream:r.outStream).write(e),u=this._processLineBuffer(e,u,e=>{this.options.listeners&&this.options.listeners.errline&&this.options.listeners.errline(e)})}),s.on("error",e=>{n.processError=e.message,n.processExited=!0,n.processClosed=!0,n.CheckComplete()}),s.on("exit",e=>{n.processExitCode=e,n.processExited=!0,this._debug(`Exit code ${e} received from tool '${this.toolPath}'`),n.CheckComplete()}),s.on("close",e=>{n.processExitCode=e,n.processExited=!0,n.processClosed=!0,this._debug(`STDIO streams have closed for tool '${this.toolPath}'`),n.CheckComplete()}),n.on("done",(r,n)=>{l.length>0&&this.emit("stdline",l),u.length>0&&this.emit("errline",u),s.removeAllListeners(),r?t(r):e(n)}),this.options.input){if(!s.stdin)throw Error("child process missing stdin");s.stdin.end(this.options.input)}}))})}};function argStringToArray(e){let t=[],r=!1,n=!1,i="";function append(e){n&&'"'!==e&&(i+="\\"),i+=e,n=!1}for(let a=0;a<e.length;a++){let s=e.charAt(a);if('"'===s){n?append(s):r=!r;continue}if("\\"===s&&n){append(s);continue}if("\\"===s&&r){n=!0;continue}if(" "===s&&!r){i.length>0&&(t.push(i),i="");continue}append(s)}return i.length>0&&t.push(i.trim()),t}let ExecState=class ExecState extends s.EventEmitter{constructor(e,t){if(super(),this.processClosed=!1,this.processError="",this.processExitCode=0,this.processExited=!1,this.processStderr=!1,this.delay=1e4,this.done=!1,this.timeout=null,!t)throw Error("toolPath must not be empty");this.options=e,this.toolPath=t,e.delay&&(this.delay=e.delay)}CheckComplete(){!this.done&&(this.processClosed?this._setResult():this.processExited&&(this.timeout=(0,k.setTimeout)(ExecState.HandleTimeout,this.delay,this)))}_debug(e){this.emit("debug",e)}_setResult(){let e;this.processExited&&(this.processError?e=Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`):0===this.processExitCode||this.options.ignoreReturnCode?this.processStderr&&this.options.failOnStdErr&&(e=Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`)):e=Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`)),this.timeout&&(clearTimeout(this.timeout),this.timeout=null),this.done=!0,this.emit("done",e,this.processExitCode)}static HandleTimeout(e){if(!e.done){if(!e.processClosed&&e.processExited){let t=`The STDIO streams did not close within ${e.delay/1e3} seconds of the exit event from process '${e.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;e._debug(t)}e._setResult()}}};var exec_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function exec(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){let n=argStringToArray(e);if(0===n.length)throw Error("Parameter 'commandLine' cannot be null or empty.");return new ToolRunner(n[0],t=n.slice(1).concat(t||[]),r).exec()})}function getExecOutput(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){var n,a;let s="",o="",l=new i.StringDecoder("utf8"),u=new i.StringDecoder("utf8"),c=null==(n=null==r?void 0:r.listeners)?void 0:n.stdout,d=null==(a=null==r?void 0:r.listeners)?void 0:a.stderr,f=Object.assign(Object.assign({},null==r?void 0:r.listeners),{stdout:e=>{s+=l.write(e),c&&c(e)},stderr:e=>{o+=u.write(e),d&&d(e)}}),p=yield exec(e,t,Object.assign(Object.assign({},r),{listeners:f}));return s+=l.end(),o+=u.end(),{exitCode:p,stdout:s,stderr:o}})}}},d={};function __nccwpck_require__(e){var t=d[e];if(void 0!==t)return t.exports;var r=d[e]={exports:{}},n=!0;try{c[e].call(r.exports,r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete d[e]}return r.exports}__nccwpck_require__.m=c,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",r="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",n="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",i="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",a=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,t,s)=>{s&&((o=[]).d=-1);var o,l,u,c,d=new Set,f=e.exports,p=new Promise((e,t)=>{c=t,u=e});p[n]=f,p[r]=e=>(o&&e(o),d.forEach(e),p.catch(e=>{})),e.exports=p,t(e=>{l=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[r])return e;if(e.then){var t=[];t.d=0,e.then(e=>{s[n]=e,a(t)},e=>{s[i]=e,a(t)});var s={};return s[r]=e=>e(t),s}}var o={};return o[r]=e=>{},o[n]=e,o});var t,getResult=()=>l.map(e=>{if(e[i])throw e[i];return e[n]}),s=new Promise(e=>{(t=()=>e(getResult)).r=0;var fnQueue=e=>e!==o&&!d.has(e)&&(d.add(e),e&&!e.d&&(t.r++,e.push(t)));l.map(e=>e[r](fnQueue))});return t.r?s:getResult()},e=>(e?c(p[i]=e):u(f),a(o))),o&&o.d<0&&(o.d=0)},__nccwpck_require__.n=e=>{var t=e&&e.__esModule?()=>e.default:()=>e;return __nccwpck_require__.d(t,{a:t}),t},o=Object.getPrototypeOf?e=>Object.getPrototypeOf(e):e=>e.__proto__,__nccwpck_require__.t=function(e,t){if(1&t&&(e=this(e)),8&t||"object"==typeof e&&e&&(4&t&&e.__esModule||16&t&&"function"==typeof e.then))return e;var r=Object.create(null);__nccwpck_require__.r(r);var n={};s=s||[null,o({}),o([]),o(o)];for(var i=2&t&&e;"object"==typeof i&&!~s.indexOf(i);i=o(i))Object.getOwnPropertyNames(i).forEach(t=>n[t]=()=>e[t]);return n.default=()=>e,__nccwpck_require__.d(r,n),r},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},l={792:0},u=e=>{var t,r,{ids:n,modules:i,runtime:a}=e,s=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(a&&a(__nccwpck_require__);s<n.length;s++)r=n[s],__nccwpck_require__.o(l,r)&&l[r]&&l[r][0](),l[n[s]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(l,e)?l[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(u,t=>{throw 0!==l[e]&&(l[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=l[e]=[t])]);t.push(r[1]=n)}};var f=__nccwpck_require__(9107);await f;
+objectFormat = ${format}
+`);
+    writePrivate(join(dir, "objects/info/alternates"), `${objects}
+`);
+    return dir;
+  } catch {
+    if (dir !== void 0) removeDir(dir);
+    return void 0;
+  }
+}
+
+// src/forge/event-details.ts
+var detailsTimeout = 5e3;
+function createEventDetails(request, { repository }, { signal, log }) {
+  const [owner = "", repo = ""] = repository.split("/");
+  const fetchData = async (route, parameters = {}) => {
+    try {
+      return (await withAbort(signal, request(route, { owner, repo, ...parameters }))).data;
+    } catch (error2) {
+      log(`The API does not answer ${route}: ${String(error2)}`);
+      return void 0;
+    }
+  };
+  return {
+    repository: () => fetchData("GET /repos/{owner}/{repo}"),
+    commitDate: async (sha) => {
+      const data = asRecord(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}", { sha }));
+      const dateOf = (commit) => asText(asRecord(asRecord(commit)["committer"])["date"]);
+      const date = new Date(dateOf(data["commit"]) || dateOf(data));
+      return Number.isNaN(date.getTime()) ? void 0 : date;
+    }
+  };
+}
+async function withRepositoryDetails(event, env, { repository }) {
+  return event.lacksRepository ? { ...readEvent(env, void 0, await repository()), now: event.now } : event;
+}
+
+// src/gc/run-status.ts
+var minute = 6e4;
+var day = 24 * 60 * minute;
+var maxJobAge = 6 * day;
+var endGrace = 10 * minute;
+var idleTtl = 14 * day;
+var staleLockAge = 10 * minute;
+var mostRequests = 30;
+function classifyRunRef(ref, current) {
+  if (ref.scope !== current.scope) return ref.age > maxJobAge ? "finished" : "running";
+  if (ref.runId !== current.runId) return "unknown";
+  return current.attemptsEnd && ref.runAttempt < current.runAttempt ? "finished" : "running";
+}
+function hasEnded(status, age, now) {
+  if (typeof status === "string") return age > maxJobAge;
+  return status.completed ? now - status.endedAt > endGrace : Math.min(age, now - status.createdAt) > maxJobAge;
+}
+function createRunChecker(current, fetchStatus, now = Date.now) {
+  const cache = /* @__PURE__ */ new Map();
+  const status = (runId) => {
+    const known = cache.get(runId);
+    if (known || cache.size >= mostRequests) return known ?? Promise.resolve("unknown");
+    const answer = fetchStatus(runId).catch(() => "unknown");
+    cache.set(runId, answer);
+    return answer;
+  };
+  return {
+    isFinished: async (ref) => {
+      const verdict = classifyRunRef(ref, current);
+      return verdict === "unknown" ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === "finished";
+    }
+  };
+}
+
+// src/inputs/local-paths.ts
+import { existsSync as existsSync3 } from "node:fs";
+import { posix as posix2 } from "node:path";
+
+// src/inputs/workspace-links.ts
+import { readlinkSync } from "node:fs";
+import { posix } from "node:path";
+var readLink = (path) => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return void 0;
+  }
+};
+function findLeavingLink(path, workspace, read = readLink) {
+  const root = resolveLinks(workspace, read) ?? workspace;
+  const base = [workspace, root].find((directory) => isWithin(path, directory));
+  if (base === void 0) return void 0;
+  const names = posix.relative(base, path).split("/");
+  const targets = names.map((_, index) => posix.join(base, ...names.slice(0, index + 1))).map((link) => ({ link, target: resolveLinks(link, read) }));
+  const leaving = targets.find(({ target }) => target === void 0 || !isWithin(target, root));
+  if (leaving !== void 0 || isInGit(names)) return leaving;
+  const inGit = targets.find(({ target = "" }) => isInGit(posix.relative(root, target).split("/")));
+  return inGit && { ...inGit, isGit: true };
+}
+function isInGit(names) {
+  return names.includes(".git");
+}
+function isWithin(path, directory) {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+var mostLinks = 40;
+function resolveLinks(path, read) {
+  const rest = path.split("/");
+  let resolved = "/";
+  let links = 0;
+  for (let name = rest.shift(); name !== void 0; name = rest.shift()) {
+    const next = posix.join(resolved, name);
+    const target = next === resolved || isWithin(next, "/proc") ? void 0 : read(next);
+    if (target !== void 0 && ++links > mostLinks) return void 0;
+    if (target === void 0) resolved = next;
+    else {
+      rest.unshift(...target.split("/"));
+      if (target.startsWith("/")) resolved = "/";
+    }
+  }
+  return resolved;
+}
+function specialMessage(kind = "special") {
+  return `is ${kind}: replace it by a file or directory`;
+}
+function leavingMessage({ link, target, isGit }, workspace) {
+  const name = posix.relative(workspace, link);
+  if (target === void 0) return `is in a loop of symbolic links at \`${name}\`: replace the link`;
+  const way = isGit ? "enters a Git repository" : "leaves the workspace";
+  return `${way} through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a file or directory, or write the path \`${target}\` itself`;
+}
+
+// src/inputs/local-paths.ts
+var hostFiles = { exists: existsSync3, read: readRegularFile, readLink, specialKind };
+var LocalPaths = class {
+  workspace;
+  #files;
+  #report;
+  #used = /* @__PURE__ */ new Set();
+  /** @param workspace absolute; relative paths are relative to it */
+  constructor(workspace, files, report) {
+    this.workspace = workspace;
+    this.#files = files;
+    this.#report = report;
+  }
+  /** Every path that was passed to `use`; for a Dockerfile its directory, all of which a frontend may ask for. */
+  get used() {
+    return [...this.#used];
+  }
+  /** The absolute path that a text means. */
+  absolute(text) {
+    return posix2.resolve(this.workspace, text);
+  }
+  /**
+   * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
+   * link leads out of the workspace, or if what is there cannot be used.
+   */
+  use(text, input3, use = "read") {
+    const path = this.absolute(text);
+    this.#used.add(["file", "variants"].includes(input3) && this.isFile(path) ? posix2.dirname(path) : path);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    if (leaving) failFor(this.#report, input3)(leavingMessage(leaving, this.workspace), text);
+    else passes(failFor(this.#report, input3), text, this.#problems(path, use));
+    return path;
+  }
+  /** An export into a pipe or device outside is what the workflow asks for; nobody else can create one there. */
+  #problems(path, use) {
+    const kind = this.#files.specialKind?.(path);
+    const isAllowed = use === "connect" ? kind === "a socket" : use === "archive" && !isWithin(path, this.workspace);
+    return [
+      [kind !== void 0 && !isAllowed, specialMessage(kind)],
+      [use === "archive" && this.isDirectory(path), "is a directory: write the path of a file, such as `out.tar`"],
+      [use === "directory" && this.isFile(path), "is a file: write the path of a directory, or remove the file"]
+    ];
+  }
+  /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
+  readFile(text, fail) {
+    const path = this.absolute(text);
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink);
+    const isUsable = passes(fail, text, [
+      [leaving !== void 0, leaving ? leavingMessage(leaving, this.workspace) : ""],
+      [this.isDirectory(path), "is a directory: write the path of a file"],
+      [!this.exists(path), `was not found: ${path}`]
+    ]);
+    return isUsable ? this.#read(path, fail) : "";
+  }
+  exists(path) {
+    return this.#files.exists(path);
+  }
+  isDirectory(path) {
+    return this.#files.exists(`${path}/.`);
+  }
+  isFile(path) {
+    return this.exists(path) && !this.isDirectory(path);
+  }
+  /** The text of a file; undefined if it cannot be read, as a socket. */
+  tryRead(path) {
+    try {
+      return this.#files.read(path).trim();
+    } catch {
+      return void 0;
+    }
+  }
+  #read(path, fail) {
+    const text = this.tryRead(path);
+    if (text === void 0) fail(`cannot be read: the job's user must be able to read ${path}, a file of at most 4 MiB`);
+    return text ?? "";
+  }
+  /** The end of a "not found" message; a missing checkout is the most common reason. */
+  get checkoutHint() {
+    return this.exists(posix2.join(this.workspace, ".git")) ? "" : wordingOf("pathNotFound");
+  }
+};
+
+// src/inputs/source.ts
+function variableOf(input3) {
+  return `INPUT_${input3.replaceAll(" ", "_").toUpperCase()}`;
+}
+function createSource({ env, event, files, diagnostics }) {
+  const { report, warn, note, hasIssue } = diagnostics;
+  const paths = new LocalPaths(event.workspace, files, report);
+  return { env, event, paths, report, warn, note, hasIssue, text: (name) => (env[variableOf(name)] ?? "").trim() };
+}
+function usesCommitDate(env) {
+  return Object.entries(env).some(([name, text = ""]) => name.startsWith("INPUT_") && text.includes("commit_date"));
+}
+
+// src/inputs/secret-variables.ts
+function secretVariablesOf(env) {
+  return [...(env[variableOf("secret-envs")] ?? "").matchAll(/=\s*"?(\w+)/g)].map(([, name = ""]) => name);
+}
+
+// src/lib/log.ts
+import { once } from "node:events";
+async function exit() {
+  await new Promise((resolve2) => process.stdout.write("", resolve2));
+  process.exit();
+}
+function writeLines(texts) {
+  process.stdout.write(texts.map((text) => `${escapeWorkflowCommands(text)}
+`).join(""));
+  return process.stdout.writableNeedDrain ? once(process.stdout, "drain") : void 0;
+}
+function escapeWorkflowCommands(text) {
+  return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, "$1$2:\u200B").replace(/##(?=\[)/g, "##\u200B");
+}
+
+// src/inputs/input-names.ts
+var mainInputs = [
+  "nodes",
+  "builder",
+  "endpoint",
+  "append",
+  "driver",
+  "ssh-private-key",
+  "ssh-known-hosts",
+  "ssh-config",
+  "fallback",
+  "fail-fast",
+  "keep-builder",
+  "keep-state",
+  "trust",
+  "fork-secrets",
+  "use",
+  "version",
+  "cache-binary",
+  "install",
+  "driver-opts",
+  "buildkitd-flags",
+  "buildkitd-config-inline",
+  "buildkitd-config",
+  "image",
+  "tags",
+  "flavor",
+  "platforms",
+  "context",
+  "file",
+  "target",
+  "build-args",
+  "labels",
+  "annotations",
+  "provenance",
+  "sbom",
+  "attests",
+  "add-hosts",
+  "allow",
+  "build-contexts",
+  "network",
+  "no-cache",
+  "no-cache-filters",
+  "pull",
+  "secrets",
+  "secret-envs",
+  "secret-files",
+  "shm-size",
+  "ssh",
+  "cgroup-parent",
+  "ulimit",
+  "call",
+  "variant",
+  "variants",
+  "test",
+  "test-timeout",
+  "test-target",
+  "cache",
+  "push",
+  "partial",
+  "load",
+  "outputs",
+  "cache-from",
+  "cache-to",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "login",
+  "logout",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "summary",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var cleanupInputs = [
+  "image",
+  "tags",
+  "exclude-tags",
+  "older-than",
+  "run-id",
+  "pr-number",
+  "keep-n-tagged",
+  "untagged",
+  "unmarked",
+  "dry-run",
+  "username",
+  "password",
+  "registry-auth",
+  "registries",
+  "github-token",
+  "packages-api"
+];
+var mergeInputs = [
+  "image",
+  "platforms",
+  "digests",
+  "variants",
+  "tags",
+  "flavor",
+  "annotations",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var copyInputs = [
+  "from",
+  "to",
+  "platforms",
+  "referrers",
+  "existing",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "dry-run",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint"
+];
+
+// src/inputs/secret-options.ts
+var secretInputs = [
+  ...["github-token", "password", "registry-auth", "secrets", "sign-key", "sign-password", "ssh-private-key"]
+];
+function secretVariable(input3) {
+  return `MULTIARCH_BUILD_${input3.replaceAll("-", "_").toUpperCase()}`;
+}
+
+// src/job/reader.ts
+var inputs = /* @__PURE__ */ new Set([...mainInputs, ...copyInputs, ...cleanupInputs]);
+var words = [
+  [/\b([Tt])his runner\b/g, "$1his machine"],
+  [/\bon the runner\b/g, "on this machine"],
+  [/\b([Rr])un the job again\b/g, "$1un the command again"],
+  [/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g, ""],
+  [/\bin the job image\b/g, "on this machine"],
+  [/\bfrom this job\b/g, "from this machine"],
+  [/\bThis job has no permission\b/g, "Your user has no permission"],
+  [/\bby this job\b/g, "by your user"],
+  [/\b(The|the) user of this job\b/g, "$1 user of this command"],
+  [/\bthe job's user\b/g, "your user"],
+  [/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g, "your ssh-agent"],
+  [/\bthe job’s own Docker login, from an earlier step or from the runner\b/g, "the one of your Docker CLI"],
+  [/\bThe job has no login at this registry:.*/gs, "You have no login at this registry: run `docker login`."],
+  [/\bMount the Unix socket of the engine into the job\b/g, "Set DOCKER_HOST to the Unix socket of the engine"],
+  [/\bin the step's `env`/g, "in the environment"],
+  [/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g, ""],
+  [/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g, "Set `ssh-private-key`."],
+  [/`SSH_AUTH_SOCK` of the job\b/g, "`SSH_AUTH_SOCK` of your shell"],
+  [/\bthe job token \(/g, "the token ("],
+  [
+    /\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,
+    "give the token the scope `write:packages`, and its user the Write role"
+  ],
+  [
+    /\bThe job needs `permissions: packages: write`, and .*/g,
+    "The token needs the scope `delete:packages`, and its user the Admin role for the package."
+  ],
+  [/\bGive the job `permissions: actions: read`/g, "Use a token that may read runs"],
+  [/\bWithout `permissions: actions: read`/g, "Without a token that may read runs"],
+  [
+    /\bThe step sets no secret with the id `([\w.-]+)`.*/gs,
+    "No secret with the id `$1` has a value: set it in `secrets`."
+  ],
+  [/\brelative to the workspace\b/g, "relative to the working directory"],
+  [/\bneeds the OIDC token of the job: .*/g, "needs the OIDC token of a CI job: write `sign: key`"],
+  [/: write `\$\{\{ github\.event\.number \}\}`/g, ": write `17`, for example"]
+];
+function forCommandLine(text) {
+  const [headline = "", ...lines] = text.split("\n").map(renderLine);
+  if (!/^\d+ invalid inputs?$/.test(headline)) return [headline, ...lines].join("\n");
+  const issues = lines.map((line) => line.replace(/^([a-z-]+)(?=: )/, (name) => optionOf(name) ?? name));
+  return [headline.replace("input", "option"), ...issues].join("\n");
+}
+function forReader(text) {
+  return runsForCommandLine() ? forCommandLine(text) : text;
+}
+function renderLine(line) {
+  if (/^\s*\|/.test(line)) return line;
+  return nameOptions(words.reduce((all, [ofCi, ofCommandLine]) => all.replace(ofCi, ofCommandLine), line));
+}
+function nameOptions(line) {
+  const names = /(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g;
+  return line.replace(names, (whole2, write, name, value) => {
+    const option = optionOf(name);
+    if (option === void 0 || value === void 0 && (write !== void 0 || name === "ssh")) return whole2;
+    return `${write ?? ""}\`${option}${value === void 0 ? "" : ` ${value}`}\``;
+  });
+}
+function optionOf(input3) {
+  if (!inputs.has(input3)) return void 0;
+  return secretInputs.includes(input3) ? secretVariable(input3) : `--${input3}`;
+}
+
+// src/job/runner-log.ts
+var runnerLog = {
+  info: (text) => info(escapeWorkflowCommands(forReader(text))),
+  line: (text) => void writeLines([text]),
+  warn: (text) => warning(forReader(text)),
+  debug: (text) => debug(text),
+  annotate: ({ title, message, file, line }) => warning(message, {
+    title,
+    ...file !== void 0 && { file },
+    ...line !== void 0 && { startLine: line }
+  }),
+  lines: writeLines
+};
+
+// src/report/input-issues.ts
+function formatInputIssues(issues) {
+  const count = new Set(issues.map(({ input: input3 }) => input3)).size;
+  return [`${count} invalid input${count === 1 ? "" : "s"}`, ...issues.map(formatIssue)].join("\n");
+}
+function formatIssue({ input: input3, given, expected }) {
+  return `${input3}: ${given === void 0 ? "" : `"${given}" `}${expected}`;
+}
+
+// src/report/run-report.ts
+var BuildErrors = class extends UserErrors {
+  record;
+  constructor(errors, record2) {
+    super(errors);
+    this.name = "BuildErrors";
+    this.record = record2;
+  }
+};
+
+// src/job/report.ts
+var reports = {
+  merge: () => [import("./chunk-FRWCBK4W.js"), import("./chunk-6RS723LL.js"), import("./chunk-LVALBV4Z.js")],
+  copy: () => [import("./chunk-UMAL2WFX.js"), import("./chunk-LVALBV4Z.js")]
+};
+function preloadReport(step) {
+  for (const module of reports[step]()) module.catch(() => void 0);
+}
+async function reportMerge(result, took) {
+  const { createMergeReport, renderMergeLines, renderMergeSummary } = await import("./chunk-FRWCBK4W.js");
+  const { renderImageOutputs } = await import("./chunk-6RS723LL.js");
+  const report = createMergeReport(result, took);
+  setOutputs(renderImageOutputs(report.variants));
+  renderMergeLines(report).forEach((line) => runnerLog.line(line));
+  await writeSummary(renderMergeSummary(report));
+}
+async function reportDryRun({ report, problems: problems2 }) {
+  const { renderDryRun, renderDryRunSummary } = await import("./chunk-MF63N6Q6.js");
+  renderDryRun(report).forEach((line) => runnerLog.line(forReader(line)));
+  await writeSummary(renderDryRunSummary(report));
+  if (problems2.length > 0) throw new UserErrors(problems2);
+}
+async function reportFailure(error2, summary2) {
+  const { headline, body } = formatError(error2);
+  if (error2 instanceof InputError) {
+    error2.warnings.forEach((warning2) => runnerLog.warn(warning2));
+    setFailed(forReader(formatInputIssues(error2.issues)));
+  } else {
+    runnerLog.line(forReader(body));
+    setFailed(forReader(headline));
+  }
+  await writeSummary(await failureSummary(error2), summary2);
+}
+async function failureSummary(error2) {
+  const { renderErrorSummary, renderFailedSummary } = await import("./chunk-LVALBV4Z.js");
+  if (error2 instanceof BuildErrors) return renderFailedSummary(error2.record, performance.now());
+  const { headline, body } = formatError(error2);
+  if (!(error2 instanceof InputError)) return renderErrorSummary(headline, body);
+  const [count = "", ...issues] = formatInputIssues(error2.issues).split("\n");
+  return renderErrorSummary(count, issues.join("\n"));
+}
+function setOutputs(outputs) {
+  Object.entries(outputs).forEach(([name, value]) => setOutput(name, value));
+}
+var plainSummary = { secrets: /* @__PURE__ */ new Set(), isWanted: true };
+async function writeSummary(markdown, { secrets, isWanted } = plainSummary) {
+  if (!process.env["GITHUB_STEP_SUMMARY"] || !isWanted) return;
+  const { limitSummary, maskSecrets } = await import("./chunk-LVALBV4Z.js");
+  await summary.addRaw(limitSummary(maskSecrets(markdown, secrets))).write().catch((error2) => warning(`The summary could not be written: ${String(error2)}`));
+}
+
+// src/job/job.ts
+var runStatusTimeout = 1e4;
+var Job = class {
+  env = process.env;
+  log = runnerLog;
+  event = readEvent(process.env, runnerLog.warn);
+  #token = getInput("github-token");
+  #masked = /* @__PURE__ */ new Set();
+  summary = { secrets: this.#masked, isWanted: true };
+  #cancel;
+  constructor() {
+    setPrivateUmask();
+    allowManyListeners();
+    withholdVariables(secretVariablesOf(process.env));
+  }
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal() {
+    if (!this.#cancel) {
+      const cancel = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => cancel.abort());
+      this.#cancel = cancel;
+    }
+    return this.#cancel.signal;
+  }
+  /** Hides texts from the log. */
+  mask(secrets) {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) setSecret(secret);
+      this.#masked.add(secret);
+    }
+  }
+  /** @param choice the input `packages-api` */
+  packages(registries, choice2) {
+    const { fetch } = registries;
+    return {
+      choice: choice2,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
+      clock: { now: Date.now, sleep }
+    };
+  }
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch, timeout = runStatusTimeout) {
+    if (this.#token === "") return () => Promise.resolve("no-token");
+    let fetcher;
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository
+      );
+      return fetcher(run);
+    };
+  }
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails() {
+    if (this.#token === "" || this.event.repository === "") return void 0;
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout);
+    const signal = AbortSignal.timeout(detailsTimeout);
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug });
+  }
+  /** Which runs are finished. */
+  runs(fetch) {
+    const { runId, runAttempt } = this.event;
+    const attemptsEnd = detectPlatform(this.event) !== "forgejo";
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd };
+    return createRunChecker(self, this.fetchRunStatus(fetch));
+  }
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step) {
+    await step().catch(
+      (error2) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error2) : error2, this.summary)
+    );
+    return await exit();
+  }
+  #apiOptions(fetch, until) {
+    const { debug: log, info: onWait } = this.log;
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait };
+  }
+};
+function cancelled(cause) {
+  if (cause instanceof UserError && cause.code === "cancelled") return cause;
+  return new UserError({
+    code: "cancelled",
+    message: wordingOf("cancelled"),
+    hint: wordingOf("cancelledHint"),
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause
+  });
+}
+
+// src/metadata/flavor.ts
+var latestValues = ["auto", "true", "false", "highest"];
+var noFlavor = {
+  latest: "auto",
+  prefix: "",
+  suffix: "",
+  prefixLatest: false,
+  suffixLatest: false,
+  given: false
+};
+var attributes = ["latest", "prefix", "suffix", "onlatest"];
+var messages = {
+  quote: 'has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`',
+  latest: "is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`",
+  onlatest: "is neither `onlatest=true` nor `onlatest=false`",
+  onlatestAlone: "has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`",
+  unknown: "is not valid: write `latest=auto`, `prefix=\u2026` or `suffix=\u2026`, the last two also with `,onlatest=true`"
+};
+function parseFlavor({ input: input3, text }, report) {
+  return splitLines(text).reduce((flavor, { text: line }) => {
+    const reject = (expected) => report({ input: input3, given: shorten(line), expected });
+    const fields = splitFields(line);
+    if (fields) return { ...flavor, ...parseLine(fields, reject), given: true };
+    reject(messages.quote);
+    return flavor;
+  }, noFlavor);
+}
+function parseLine(fields, reject) {
+  let flavor = {};
+  let previous = "";
+  for (const field of fields) {
+    const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(field) ?? [];
+    const attribute2 = key.trim().toLowerCase();
+    if (attribute2 === "prefix" || attribute2 === "suffix") previous = attribute2;
+    const parsed = parseAttribute(attribute2, value.trim(), previous);
+    if (parsed) flavor = { ...flavor, ...parsed };
+    else if (attributes.includes(attribute2)) reject(invalidValue(attribute2, previous));
+    else reject(`${messages.unknown}${didYouMean(attribute2 || field, attributes)}`);
+  }
+  return flavor;
+}
+function parseAttribute(attribute2, value, previous) {
+  const latest = latestValues.find((one) => one === value);
+  if (attribute2 === "latest") return latest && { latest };
+  if (attribute2 === "prefix") return { prefix: value };
+  if (attribute2 === "suffix") return { suffix: value };
+  if (attribute2 !== "onlatest" || value !== "true" && value !== "false") return void 0;
+  if (previous === "prefix") return { prefixLatest: value === "true" };
+  return previous === "suffix" ? { suffixLatest: value === "true" } : void 0;
+}
+function invalidValue(attribute2, previous) {
+  if (attribute2 === "latest") return messages.latest;
+  return previous === "" ? messages.onlatestAlone : messages.onlatest;
+}
+
+// src/metadata/dates.ts
+var months = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December"
+];
+var days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+var year = ({ clock }) => clock.getUTCFullYear();
+var month = ({ clock }) => clock.getUTCMonth() + 1;
+var day2 = ({ clock }) => clock.getUTCDate();
+var weekday = ({ clock }) => clock.getUTCDay();
+var hour = ({ clock }) => clock.getUTCHours();
+var hour12 = (date) => hour(date) % 12 || 12;
+var minute2 = ({ clock }) => clock.getUTCMinutes();
+var second = ({ clock }) => clock.getUTCSeconds();
+var monthName = (date) => months[month(date) - 1] ?? "";
+var dayName = (date) => days[weekday(date)] ?? "";
+var two = (value) => padded(value, 2);
+var englishWeek = ({ clock }) => weekOf(clock, 0, 6);
+var isoWeek = ({ clock }) => weekOf(clock, 1, 4);
+var tokens = {
+  ...numberTokens("M", month, { widths: [2], ordinal: true }),
+  MMM: (date) => monthName(date).slice(0, 3),
+  MMMM: monthName,
+  ...numberTokens("Q", (date) => Math.ceil(month(date) / 3), { ordinal: true }),
+  ...numberTokens("D", day2, { widths: [2], ordinal: true }),
+  ...numberTokens("DDD", ({ clock }) => dayOfYear(clock), { ordinal: true }),
+  DDDD: padded(({ clock }) => dayOfYear(clock), 3),
+  ...numberTokens("d", weekday, { ordinal: true }),
+  dd: (date) => dayName(date).slice(0, 2),
+  ddd: (date) => dayName(date).slice(0, 3),
+  dddd: dayName,
+  ...numberTokens("e", weekday),
+  ...numberTokens("E", (date) => weekday(date) || 7),
+  ...numberTokens("w", (date) => englishWeek(date).week, { widths: [2], ordinal: true }),
+  ...numberTokens("W", (date) => isoWeek(date).week, { widths: [2], ordinal: true }),
+  ...numberTokens("Y", year, { widths: [4, 5] }),
+  YY: two((date) => year(date) % 100),
+  YYYYYY: (date) => `+${padded(year, 6)(date)}`,
+  ...numberTokens("y", year, { widths: [2, 3, 4], ordinal: true }),
+  ...Object.fromEntries(["N", "NN", "NNN", "NNNNN"].map((token) => [token, () => "AD"])),
+  NNNN: () => "Anno Domini",
+  gg: two((date) => englishWeek(date).year % 100),
+  gggg: padded((date) => englishWeek(date).year, 4),
+  ggggg: padded((date) => englishWeek(date).year, 5),
+  GG: two((date) => isoWeek(date).year % 100),
+  GGGG: padded((date) => isoWeek(date).year, 4),
+  GGGGG: padded((date) => isoWeek(date).year, 5),
+  A: (date) => hour(date) < 12 ? "AM" : "PM",
+  a: (date) => hour(date) < 12 ? "am" : "pm",
+  ...numberTokens("H", hour, { widths: [2] }),
+  ...numberTokens("h", hour12, { widths: [2] }),
+  ...numberTokens("k", (date) => hour(date) || 24, { widths: [2] }),
+  ...numberTokens("m", minute2, { widths: [2] }),
+  ...numberTokens("s", second, { widths: [2] }),
+  Hmm: (date) => `${hour(date)}${two(minute2)(date)}`,
+  Hmmss: (date) => `${hour(date)}${two(minute2)(date)}${two(second)(date)}`,
+  hmm: (date) => `${hour12(date)}${two(minute2)(date)}`,
+  hmmss: (date) => `${hour12(date)}${two(minute2)(date)}${two(second)(date)}`,
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((digits) => ["S".repeat(digits), fraction(digits)])),
+  ...numberTokens("X", ({ instant }) => Math.floor(instant.getTime() / 1e3)),
+  ...numberTokens("x", ({ instant }) => instant.getTime()),
+  z: zoneName,
+  zz: zoneName,
+  Z: ({ offset }) => formatOffset(offset, ":"),
+  ZZ: ({ offset }) => formatOffset(offset, "")
+};
+var longFormats = {
+  LTS: "h:mm:ss A",
+  LT: "h:mm A",
+  L: "MM/DD/YYYY",
+  LL: "MMMM D, YYYY",
+  LLL: "MMMM D, YYYY h:mm A",
+  LLLL: "dddd, MMMM D, YYYY h:mm A",
+  l: "M/D/YYYY",
+  ll: "MMM D, YYYY",
+  lll: "MMM D, YYYY h:mm A",
+  llll: "ddd, MMM D, YYYY h:mm A"
+};
+var zoneLocales = ["en-US", "en-GB", "en-ZA", "en-AU", "en-CA", "en-IN", "ja", "id", "en-HK", "en-GU"];
+var zoneNames = {
+  "America/Adak": "HST HDT",
+  "America/Havana": "CST CDT",
+  "America/Hermosillo": "MST",
+  "America/Mazatlan": "MST",
+  "Asia/Colombo": "+0530",
+  "Asia/Dubai": "+04",
+  "Asia/Jerusalem": "IST IDT",
+  "Asia/Karachi": "PKT",
+  "Asia/Macau": "CST",
+  "Asia/Manila": "PST",
+  "Asia/Pyongyang": "KST",
+  "Asia/Seoul": "KST",
+  "Asia/Shanghai": "CST",
+  "Asia/Taipei": "CST",
+  "Europe/Dublin": "GMT IST",
+  "Europe/Moscow": "MSK"
+};
+var literal = "\\[([^[\\]]*)\\]";
+var longPattern = new RegExp(`${literal}|\\\\?(?:${alternatives(longFormats)})`, "g");
+var tokenPattern = new RegExp(`${literal}|\\\\?(?:${alternatives(tokens)})|\\\\`, "g");
+function isTimeZone(zone) {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+function formatDate(instant, format, zone = "UTC") {
+  const date = toZone(instant, zone);
+  const expanded = format.replace(longPattern, (token) => longFormats[token] ?? token);
+  return expanded.replace(tokenPattern, (token, text) => {
+    if (text !== void 0) return text;
+    return token.startsWith("\\") ? token.slice(1) : tokens[token]?.(date) ?? token;
+  });
+}
+function alternatives(table) {
+  return Object.keys(table).sort((a, b) => b.length - a.length).join("|");
+}
+function numberTokens(token, value, { widths = [], ordinal = false } = {}) {
+  return {
+    [token]: (date) => String(value(date)),
+    ...Object.fromEntries(widths.map((width) => [token.repeat(width), padded(value, width)])),
+    ...ordinal && { [`${token}o`]: (date) => toOrdinal(value(date)) }
+  };
+}
+function padded(value, width) {
+  return (date) => String(value(date)).padStart(width, "0");
+}
+function fraction(digits) {
+  return ({ clock }) => String(clock.getUTCMilliseconds()).padStart(3, "0").padEnd(9, "0").slice(0, digits);
+}
+function toZone(instant, zone) {
+  const parts = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric"
+  }).formatToParts(instant);
+  const field = (type) => Number(parts.find((part) => part.type === type)?.value);
+  const clock = Date.UTC(field("year"), field("month") - 1, field("day"), field("hour"), field("minute"), field("second")) + instant.getUTCMilliseconds();
+  return { clock: new Date(clock), offset: Math.round((clock - instant.getTime()) / 6e4), instant, zone };
+}
+function zoneName({ instant, offset, zone }) {
+  const [standard, summer = standard] = zoneNames[canonicalZone(zone)]?.split(" ") ?? [];
+  const winter = toZone(new Date(Date.UTC(instant.getUTCFullYear(), 0, 1)), zone).offset;
+  const known = offset > winter ? summer : standard;
+  const names = zoneLocales.map((locale) => localZoneName(instant, zone, locale));
+  return known ?? names.find((name) => !/^(GMT|UTC)[+-]/.test(name)) ?? formatOffset(offset, "").replace(/00$/, "");
+}
+function localZoneName(instant, zone, locale) {
+  const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(instant);
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+function canonicalZone(zone) {
+  return new Intl.DateTimeFormat("en-US", { timeZone: zone }).resolvedOptions().timeZone;
+}
+function formatOffset(offset, separator) {
+  const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60];
+  const digits = [hours, minutes].map((value) => String(value).padStart(2, "0"));
+  return `${offset < 0 ? "-" : "+"}${digits.join(separator)}`;
+}
+function weekOf(clock, begin, anchor) {
+  const sinceBegin = (clock.getUTCDay() - begin + 7) % 7;
+  const anchored = new Date(clock.getTime() + ((anchor - begin + 7) % 7 - sinceBegin) * 864e5);
+  return { week: Math.floor((dayOfYear(anchored) - 1) / 7) + 1, year: anchored.getUTCFullYear() };
+}
+function dayOfYear(clock) {
+  const begin = Date.UTC(clock.getUTCFullYear(), 0, 1);
+  return Math.floor((clock.getTime() - begin) / 864e5) + 1;
+}
+function toOrdinal(value) {
+  const teen = Math.floor(value % 100 / 10) === 1;
+  const ending = teen ? "th" : ["th", "st", "nd", "rd"][value % 10] ?? "th";
+  return `${value}${ending}`;
+}
+
+// src/metadata/context.ts
+var unknownCommitDate = "`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the commit, and the API did not answer: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit.";
+function metadataContext(event, env, reject, note = () => void 0) {
+  const ref = refOf(event);
+  const length = env["DOCKER_METADATA_SHORT_SHA_LENGTH"] ?? "";
+  if (!/^\d*$/.test(length)) reject(invalidLength(length));
+  const isHead = event.headSha !== void 0 && usesHead(event, env);
+  const sha = isHead ? event.headSha ?? "" : event.sha;
+  const commitDate = isHead ? event.headCommitDate : event.commitDate;
+  const context = {
+    name: event.name,
+    ref,
+    branch: withoutPrefix("refs/heads/", ref),
+    tag: withoutPrefix("refs/tags/", ref),
+    // Forgejo and Gitea end these in `/head`.
+    number: withoutPrefix("refs/pull/", ref).replace(/\/(?:merge|head)$/, ""),
+    sha,
+    shortSha: sha.slice(0, Number(length) || 7),
+    ...commitDate && { commitDate }
+  };
+  return { ...context, expressions: globalExpressions(context, event, () => note(unknownCommitDate)) };
+}
+function usesHead({ name }, env) {
+  return /^true$/i.test(env["DOCKER_METADATA_PR_HEAD_SHA"] ?? "") && name.includes("pull_request");
+}
+function invalidLength(length) {
+  const variable = `the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${shorten(length)}\``;
+  return `cannot be evaluated: ${variable}, and a number is expected`;
+}
+function refOf({ name, ref, number }) {
+  return name === "pull_request_target" && number !== void 0 ? `refs/pull/${number}/merge` : ref;
+}
+function globalExpressions({ name, branch, tag, number, shortSha, commitDate }, event, noteUnknownDate) {
+  const baseRef = tag !== "" || number !== "" ? (event.baseRef ?? "").replace(/^refs\/heads\//, "") : "";
+  const date = dateExpression(event.now);
+  const always = /create|discussion|issues|schedule/.test(name) && (branch !== "" || tag !== "");
+  const isDefault = branch !== "" && branch === event.defaultBranch || always;
+  return {
+    branch: () => branch,
+    tag: () => tag,
+    sha: () => shortSha,
+    base_ref: () => baseRef,
+    is_default_branch: () => String(isDefault),
+    is_not_default_branch: () => String(!isDefault),
+    date,
+    commit_date: (args, reject) => {
+      if (!commitDate) noteUnknownDate();
+      return dateExpression(commitDate ?? event.now)(args, reject);
+    }
+  };
+}
+function dateExpression(instant) {
+  return ({ text, tz = "UTC" }, reject) => {
+    if (text === void 0) reject("contains a date without a format: write `{{date 'YYYYMMDD'}}`");
+    else if (!isTimeZone(tz)) reject(unknownTimeZone(tz));
+    else return formatDate(instant, text, tz);
+    return "";
+  };
+}
+function unknownTimeZone(zone) {
+  const meant = didYouMean(zone, ["UTC", ...Intl.supportedValuesOf("timeZone")]);
+  return `contains the unknown time zone \`${shorten(zone)}\`: write one such as \`Europe/Berlin\`${meant}`;
+}
+function withoutPrefix(prefix, ref) {
+  return ref.startsWith(prefix) ? ref.slice(prefix.length) : "";
+}
+
+// src/metadata/rules/parse.ts
+var forms = {
+  schedule: { priority: 1e3, defaults: { pattern: "nightly" }, example: "type=schedule,pattern=nightly" },
+  semver: {
+    priority: 900,
+    defaults: { pattern: "", value: "", match: "" },
+    required: "pattern",
+    example: "type=semver,pattern={{version}}"
+  },
+  pep440: {
+    priority: 900,
+    defaults: { pattern: "", value: "", match: "" },
+    required: "pattern",
+    example: "type=pep440,pattern={{version}}"
+  },
+  match: {
+    priority: 800,
+    defaults: { pattern: "", group: "0", value: "" },
+    required: "pattern",
+    example: "type=match,pattern=v(.*),group=1"
+  },
+  edge: { priority: 700, defaults: { branch: "" }, example: "type=edge" },
+  ref: { priority: 600, defaults: { event: "" }, required: "event", example: "type=ref,event=branch" },
+  raw: { priority: 200, defaults: { value: "" }, required: "value", example: "type=raw,value=nightly" },
+  sha: { priority: 100, defaults: { format: "short" }, example: "type=sha" }
+};
+var types = Object.keys(forms).filter(isType);
+var common = ["enable", "priority", "prefix", "suffix"];
+var messages2 = {
+  quote: 'has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it',
+  group: "write the number of a pair of parentheses in the pattern, or 0 for the whole match"
+};
+function isType(text) {
+  return Object.hasOwn(forms, text);
+}
+function isRule(line) {
+  return line.includes("=") || line.includes("{{");
+}
+function toRawRule(name) {
+  return { type: "raw", priority: forms.raw.priority, attributes: { value: name, enable: "true" }, line: name };
+}
+function parseRule(line, reject) {
+  const fields = splitFields(line);
+  if (!fields) {
+    reject(messages2.quote);
+    return void 0;
+  }
+  const { type = "raw", ...attributes2 } = parseFields2(fields);
+  const problem = isType(type) ? findProblem(type, attributes2) : `has the unknown type \`${type}\`; valid types: ${types.join(", ")}${didYouMean(type, types)}`;
+  if (problem !== void 0) reject(problem);
+  if (problem !== void 0 || !isType(type)) return void 0;
+  return {
+    type,
+    line,
+    priority: Number(attributes2["priority"] ?? forms[type].priority),
+    attributes: { enable: "true", ...forms[type].defaults, ...defaultPrefix(type, attributes2), ...attributes2 }
+  };
+}
+function parseFields2(fields) {
+  const pairs = fields.filter((field) => field !== "").map((field) => {
+    const equals = field.indexOf("=");
+    if (equals <= 0 || field.slice(0, equals).includes("{{")) return ["value", field];
+    return [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1).trim()];
+  });
+  return Object.fromEntries(pairs);
+}
+function defaultPrefix(type, { event }) {
+  if (type === "sha") return { prefix: "sha-" };
+  return type === "ref" && event === "pr" ? { prefix: "pr-" } : {};
+}
+var checks = {
+  priority: (value, type) => /^-?\d+(\.\d+)?$/.test(value) ? void 0 : `has the priority \`${value}\`: write a number, such as \`priority=${forms[type].priority}\``,
+  event: (value) => notOneOf("event", value, ["branch", "tag", "pr"]),
+  group: (value) => /^\d+$/.test(value) ? void 0 : `has the group \`${value}\`: ${messages2.group}`,
+  format: (value) => notOneOf("format", value, ["short", "long"]),
+  match: invalidPattern,
+  pattern: (value, type) => type === "match" ? invalidPattern(value) : void 0
+};
+function findProblem(type, attributes2) {
+  const { defaults, required, example } = forms[type];
+  const known = [...common, ...Object.keys(defaults)];
+  const unknown = Object.keys(attributes2).find((name) => !known.includes(name));
+  if (unknown !== void 0) {
+    const valid = `valid attributes: ${known.join(", ")}${didYouMean(unknown, known)}`;
+    return `has the attribute \`${unknown}\`, which \`type=${type}\` does not have; ${valid}`;
+  }
+  if (required !== void 0 && !Object.hasOwn(attributes2, required))
+    return `has no \`${required}\`: write \`${example}\``;
+  const problems2 = Object.entries(checks).flatMap(([name, check]) => {
+    const value = attributes2[name];
+    return (value === void 0 ? void 0 : check(value, type)) ?? [];
+  });
+  return problems2[0];
+}
+function notOneOf(name, value, values) {
+  if (values.includes(value)) return void 0;
+  const forms2 = values.map((each) => `\`${name}=${each}\``);
+  const list = `${forms2.slice(0, -1).join(", ")} or ${forms2.at(-1) ?? ""}`;
+  return `has the unknown ${name} \`${value}\`: write ${list}${didYouMean(value, values)}`;
+}
+function invalidPattern(pattern) {
+  try {
+    toRegExp(pattern);
+    return void 0;
+  } catch (error2) {
+    return `has a pattern that is not a valid regular expression: ${errorMessage(error2)}`;
+  }
+}
+function toRegExp(pattern) {
+  const [, inner, flags = ""] = /^\/(.+)\/([a-z]*)$/s.exec(pattern) ?? [];
+  return inner === void 0 ? new RegExp(pattern) : new RegExp(inner, flags);
+}
+
+// src/metadata/rules/evaluate.ts
+function evaluateRules(rules2, ruleContext2) {
+  const { flavor, sanitise, context } = ruleContext2;
+  const byPriority = [...rules2].sort((a, b) => b.priority - a.priority);
+  const values = byPriority.flatMap((rule) => evaluateRule(rule, ruleContext2));
+  const [first] = values;
+  if (!first) return [];
+  const wantsLatest = flavor.latest === "auto" || flavor.latest === "highest" ? first.latest : flavor.latest === "true";
+  const latest = wantsLatest ? [sanitise(expandLatest(flavor, context.expressions))] : [];
+  return [.../* @__PURE__ */ new Set([...values.map(({ value }) => sanitise(value)), ...latest])];
+}
+function expandLatest({ prefix, prefixLatest, suffix, suffixLatest }, expressions) {
+  const expandPart = (template) => expand(template, expressions, () => void 0);
+  return `${prefixLatest ? expandPart(prefix) : ""}latest${suffixLatest ? expandPart(suffix) : ""}`;
+}
+function evaluateRule(rule, ruleContext2) {
+  const { context, flavor } = ruleContext2;
+  const reject = onceEach((expected) => ruleContext2.reject(rule, expected));
+  checkTemplates(rule, ruleContext2, reject);
+  const expandText = (template, more = {}) => expand(template, { ...more, ...context.expressions }, reject);
+  const { enable = "true", prefix = flavor.prefix, suffix = flavor.suffix } = rule.attributes;
+  const enabled = expandText(enable);
+  if (!/^(true|false)$/i.test(enabled))
+    reject(`has \`enable=${enabled}\`: write \`true\`, \`false\`, or an expression that gives one of them`);
+  if (!/^true$/i.test(enabled)) return [];
+  const tag = evaluators[rule.type]({ ...ruleContext2, rule, expandText });
+  if (tag === void 0) return [];
+  const value = `${expandText(prefix)}${tag.value}${expandText(suffix)}`;
+  if (/^[.-]+$/.test(value)) ruleContext2.note(`\`${value}\` is not a valid tag: \`${rule.line}\` gives no tag`);
+  return /^[.-]*$/.test(value) ? [] : [{ ...tag, value }];
+}
+function onceEach(reject) {
+  const reported = /* @__PURE__ */ new Set();
+  return (expected) => {
+    if (!reported.has(expected)) reject(expected);
+    reported.add(expected);
+  };
+}
+function checkTemplates({ type, attributes: attributes2 }, { context, flavor }, reject) {
+  const expressions = { ...context.expressions, commit_date: context.expressions["date"] ?? (() => "") };
+  const versions = versionExpressions({ raw: "", version: "", major: "", minor: "", patch: "" });
+  const { enable = "", prefix = flavor.prefix, suffix = flavor.suffix, value = "", pattern = "" } = attributes2;
+  for (const template of [enable, prefix, suffix, value]) expand(template, expressions, reject);
+  if (type === "schedule") expand(pattern, expressions, reject);
+  if (type === "semver" || type === "pep440") expand(pattern, { ...versions, ...expressions }, reject);
+}
+var evaluators = {
+  schedule: ({ rule, context, expandText }) => context.name.includes("schedule") ? tagValue(expandText(attribute(rule, "pattern"))) : void 0,
+  semver: (tagContext) => fromVersion(tagContext, parseSemver, "is not a valid semantic version (https://semver.org)"),
+  pep440: (tagContext) => fromVersion(tagContext, parsePep440, "is not a valid Python version (https://peps.python.org/pep-0440)"),
+  match: fromMatch,
+  edge: ({ rule, context, event }) => {
+    const requested = attribute(rule, "branch");
+    const branch = requested === "" || requested === "$repo.default_branch" ? event.defaultBranch : requested;
+    return context.branch !== "" && context.branch === branch ? tagValue("edge") : void 0;
+  },
+  ref: ({ rule, context }) => {
+    const event = attribute(rule, "event");
+    const value = event === "pr" ? context.number : event === "tag" ? context.tag : context.branch;
+    return value === "" ? void 0 : tagValue(value, event === "tag");
+  },
+  raw: ({ rule, expandText }) => tagValue(expandText(attribute(rule, "value"))),
+  sha: ({ rule, context }) => {
+    const value = attribute(rule, "format") === "long" ? context.sha : context.shortSha;
+    return value === "" ? void 0 : tagValue(value);
+  }
+};
+function tagValue(value, latest = false) {
+  return { value, latest };
+}
+function attribute(rule, name) {
+  return rule.attributes[name] ?? "";
+}
+function subjectOf({ rule, context, expandText }) {
+  const value = attribute(rule, "value");
+  if (value !== "") return expandText(value);
+  return context.tag === "" ? void 0 : context.tag;
+}
+function fromVersion(tagContext, parse, invalid) {
+  const { rule, expandText, note } = tagContext;
+  const subject = subjectOf(tagContext);
+  if (subject === void 0) return void 0;
+  const match = attribute(rule, "match");
+  const matched = match === "" ? null : toRegExp(match).exec(subject);
+  if (match !== "" && !matched) note(`${match} of \`${rule.line}\` does not match ${subject}`);
+  const name = (matched?.[1] ?? matched?.[0] ?? subject).replaceAll("/", "-");
+  const version = parse(name);
+  if (!version) {
+    note(`${name} ${invalid}: \`${rule.line}\` gives no tag`);
+    return void 0;
+  }
+  const pattern = attribute(rule, "pattern");
+  if (version.preRelease) return tagValue(isOnly(pattern, "raw") ? version.raw : version.version);
+  return tagValue(expandText(pattern, versionExpressions(version)), true);
+}
+function versionExpressions({ raw, version, major, minor, patch }) {
+  return { raw: () => raw, version: () => version, major: () => major, minor: () => minor, patch: () => patch };
+}
+function fromMatch(tagContext) {
+  const { rule, note } = tagContext;
+  const subject = subjectOf(tagContext);
+  if (subject === void 0) return void 0;
+  const pattern = attribute(rule, "pattern");
+  const group = Number(attribute(rule, "group"));
+  const matched = toRegExp(pattern).exec(subject);
+  const value = matched?.[group];
+  if (value !== void 0) return tagValue(value, true);
+  const reason = matched ? `${pattern} has no group ${group} that matches ${subject}` : `${pattern} does not match ${subject}`;
+  note(`${reason}: \`${rule.line}\` gives no tag`);
+  return void 0;
+}
+
+// src/metadata/tags.ts
+var messages3 = {
+  comment: "has a comment behind it: comments need a line of their own",
+  spaces: "contains spaces: write one tag per line, or commas between them",
+  tagForm: "or another name of letters, digits, `.`, `_` and `-` that begins with a letter, digit or `_`",
+  cache: "begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch of this name, set `tags`"
+};
+function parseTags({ input: input3, text }, options, report) {
+  const tagOptions = { ...options, input: input3, report };
+  const lines = splitLines(text).map(({ text: text2 }) => unquote(text2) ?? text2);
+  if (lines.length === 0) return planByEvent(tagOptions);
+  if (options.flavor.given || lines.some(isRule)) return planByRules(lines, tagOptions);
+  const { names, references } = parseNames(lines, tagOptions);
+  return { names: [...new Set(names.map(replaceInvalid))], references, byEvent: false, notes: [] };
+}
+function planByEvent(options) {
+  const { event, flavor } = options;
+  const { names, latest } = defaultTags(event);
+  if (names.some((tag) => isEphemeral(tag, event, false)))
+    return { names: [ephemeralTag(event, matrixParts(options))], references: [], byEvent: true, notes: [] };
+  const tags = flavor.given ? evaluateRules(names.map(toRawRule), ruleContext({ ...options, flavor: withLatest(flavor, latest) }, [])) : [...names, ...latest ? ["latest"] : []];
+  refuseCacheTags(tags, options);
+  return { names: tags, references: [], byEvent: true, notes: [] };
+}
+function matrixParts({ flavor, variant, context, ...options }) {
+  const expandPart = (template) => expand(template, context.expressions, rejecter(template, options));
+  return [expandPart(flavor.prefix), variant, expandPart(flavor.suffix)];
+}
+function withLatest(flavor, latest) {
+  const isByEvent = flavor.latest === "auto" || flavor.latest === "highest";
+  return isByEvent ? { ...flavor, latest: latest ? "true" : "false" } : flavor;
+}
+function planByRules(lines, options) {
+  const rules2 = lines.filter(isRule).flatMap((line) => parseRule(line, rejecter(line, options)) ?? []);
+  const plain = parseNames(
+    lines.filter((line) => !isRule(line)),
+    options
+  );
+  const notes = [];
+  const all = [...rules2, ...plain.names.map(toRawRule)];
+  const names = evaluateRules(inLineOrder(lines, all), ruleContext(options, notes));
+  refuseCacheTags(names, options);
+  return { names, references: plain.references, byEvent: true, notes };
+}
+function inLineOrder(lines, rules2) {
+  const position = ({ line }) => lines.findIndex((given) => given === line || !isRule(given) && splitNames(given).includes(line));
+  return [...rules2].sort((a, b) => position(a) - position(b));
+}
+function ruleContext({ event, context, flavor, ...options }, notes) {
+  return {
+    event,
+    context,
+    flavor,
+    sanitise: sanitiseTag,
+    reject: ({ line }, expected) => rejecter(line, options)(expected),
+    note: (text) => notes.push(text)
+  };
+}
+function rejecter(given, { input: input3, report }) {
+  return (expected) => report({ input: input3, given: shorten(given), expected });
+}
+function parseNames(lines, options) {
+  const names = /* @__PURE__ */ new Set();
+  const references = /* @__PURE__ */ new Map();
+  for (const entry of lines.flatMap(splitNames)) {
+    const tag = parseTag(entry, options);
+    if (typeof tag === "string") names.add(tag);
+    else if (tag) references.set(`${formatRepository(tag)}:${tag.tag}`, tag);
+  }
+  return { names: [...names], references: [...references.values()] };
+}
+function splitNames(line) {
+  const parts = line.split(",").map((part) => part.trim());
+  return parts.filter((part) => part !== "");
+}
+function parseTag(entry, options) {
+  const reject = rejecter(entry, options);
+  if (/[:@]/.test(entry)) {
+    const reference = parseTagReference(lowerCaseRepository(entry, options.event), reject);
+    if (reference) refuseCacheTag(reference.tag, reject);
+    return reference;
+  }
+  const problem = invalidName(entry);
+  if (problem !== void 0) {
+    reject(problem);
+    return void 0;
+  }
+  refuseCacheTag(replaceInvalid(entry), reject);
+  return entry;
+}
+function replaceInvalid(name) {
+  return name.replace(/[^A-Za-z0-9._-]+/g, "-");
+}
+function invalidName(name) {
+  const valid = sanitiseTag(name);
+  if (/\s#/.test(name)) return messages3.comment;
+  if (/\s/.test(name)) return messages3.spaces;
+  if (/^[^/]*\.[^/]*\//.test(name)) {
+    const forms2 = `\`${name}:latest\` for a repository, or \`${valid}\` for a tag`;
+    return `is neither a tag nor a full reference: write ${forms2}`;
+  }
+  if (name.length > longestTag) return `has ${name.length} characters, and a tag has ${longestTag} at most`;
+  return isTag(replaceInvalid(name)) ? void 0 : `is not a valid tag: write \`${valid}\`, ${messages3.tagForm}`;
+}
+function refuseCacheTags(names, options) {
+  for (const name of names) refuseCacheTag(name, rejecter(name, options));
+}
+function refuseCacheTag(name, reject) {
+  if (name.startsWith("buildcache-")) reject(messages3.cache);
+}
+function allRepositories(images, { references }) {
+  const all = [...images, ...references.map(({ registry, path }) => ({ registry, path }))];
+  return [...new Map(all.map((repository) => [formatRepository(repository), repository])).values()];
+}
+function imageVersion({ names: [name], references: [reference] }, suffix) {
+  const tag = name ?? reference?.tag;
+  return tag === void 0 ? "" : `${tag}${suffix}`;
+}
+function applyTags(plan, images, suffix, reject) {
+  const withSuffix = (tag) => `${plan.byEvent ? tag.slice(0, Math.max(1, longestTag - suffix.length)) : tag}${suffix}`;
+  const names = images.flatMap((image) => plan.names.map((name) => ({ ...image, tag: withSuffix(name) })));
+  const tags = [...names, ...plan.references.map((reference) => ({ ...reference, tag: withSuffix(reference.tag) }))];
+  for (const tag of new Set(tags.map((reference) => reference.tag)))
+    if (!isTag(tag)) reject(shorten(tag), tooLong(tag, suffix));
+  return [...new Map(tags.map((tag) => [`${formatRepository(tag)}:${tag.tag}`, tag])).values()];
+}
+function tooLong(tag, suffix) {
+  return `has ${tag.length} characters with its suffix \`${shorten(suffix)}\`, and a tag has ${longestTag} at most`;
+}
+
+// src/metadata/image-metadata.ts
+function parseImageMetadata(options) {
+  const { env, event, tags, variant, tagged, report } = options;
+  const notes = /* @__PURE__ */ new Set();
+  const context = metadataContext(
+    event,
+    env,
+    (expected) => report({ input: tags.input, expected }),
+    (text) => notes.add(text)
+  );
+  const flavor = parseFlavor(options.flavor, report);
+  const plan = parseTags(tags, { event, context, flavor, variant }, tagged ? report : () => void 0);
+  const applied = tagged ? plan : { ...plan, names: [], references: [], notes: [] };
+  const generated = (suffix) => generateLabels(event, context, imageVersion(plan, suffix), env);
+  const annotations = requestedAnnotations(options, context);
+  const metadata = {
+    version: (suffix) => imageVersion(plan, suffix),
+    highest: (suffix) => versionTags(flavor, context, suffix),
+    labels: (requested, suffix) => overlayLabels(generated(suffix), requested, context),
+    annotations: (suffix) => overlayAnnotations(generated(suffix), annotations.levels, annotations.requested)
+  };
+  return {
+    ...metadata,
+    plan: applied,
+    warnings: () => [...applied.notes, ...notes],
+    tags: (images, suffix) => applyTags(applied, images, suffix, (given, expected) => report({ input: tags.input, given, expected })),
+    variables: (images, labels) => metadataVariables({
+      version: metadata.version(""),
+      tags: applyTags(plan, images, "", () => void 0).map(formatTagReference),
+      labels: metadata.labels(labels, ""),
+      annotations: metadata.annotations("")
+    })
+  };
+}
+function versionTags({ latest, prefix, suffix }, { expressions, tag }, variantSuffix) {
+  if (latest !== "highest") return void 0;
+  const [before, after] = [prefix, suffix].map((template) => expand(template, expressions, () => void 0));
+  const version = parseSemver(tag);
+  return {
+    prefix: before ?? "",
+    suffix: after ?? "",
+    variantSuffix,
+    gitVersion: version && !version.preRelease ? version.version : ""
+  };
+}
+function requestedAnnotations({ env, annotations, exporterAnnotations, report }, context) {
+  const variable = "DOCKER_METADATA_ANNOTATIONS_LEVELS";
+  const given = env[variable] ?? "";
+  const levels2 = parseLevels(
+    given,
+    (expected) => report({ input: annotations.input, given, expected: `in the variable ${variable} ${expected}` })
+  );
+  const options = { defaultLevels: levels2, context, report };
+  const entries = exporterAnnotations.entries.map((text) => ({ text }));
+  const ofExporters = parseAnnotationEntries(exporterAnnotations.input, entries, options);
+  return { levels: levels2, requested: [...ofExporters, ...parseAnnotations(annotations, options)] };
+}
+
+// src/inputs/cross-checks/variants.ts
+function checkTagged(source, repositories, plan, isPart) {
+  const { text, event, report, hasIssue } = source;
+  if (hasIssue("image", "tags")) return;
+  const hasNames = plan.names.length > 0;
+  const names = shorten(plan.names.join(", "));
+  const fail = failFor(report, "image");
+  const hasImage = passes(fail, void 0, [
+    [
+      repositories.length === 0,
+      "is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`"
+    ],
+    [
+      hasNames && text("image") === "",
+      `is empty, but \`tags\` has names without a repository (${names}): write the repository here, or full references there`
+    ]
+  ]);
+  if (hasImage && !isPart && !hasNames && plan.references.length === 0)
+    failFor(report, "tags")(noTags(text("tags"), event, plan));
+  if (hasNames || plan.references.length === 0) return;
+  const tagged = new Set(plan.references.map(formatRepository));
+  for (const repository of repositories.map(formatRepository).filter((one) => !tagged.has(one)))
+    fail(
+      "gets no tag, because all full references in `tags` are to other repositories: add one to `tags`, or remove this repository",
+      repository
+    );
+}
+function noTags(given, { name, ref }, { notes }) {
+  if (given === "")
+    return `is empty, and the event \`${name}\` has no branch or tag: write tag names such as \`nightly\``;
+  const reasons = notes.length > 0 ? ` (${notes.join("; ")})` : "";
+  return `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${reasons}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``;
+}
+function checkTagsDiffer(variants, { report }) {
+  const owners = /* @__PURE__ */ new Map();
+  const reported = /* @__PURE__ */ new Set();
+  for (const { name, tags } of variants)
+    for (const tag of tags.map(formatTagReference)) {
+      const owner = owners.get(tag) ?? name;
+      owners.set(tag, owner);
+      const message = `has the same tag as \`${owner}\`, ${tag}: give each variant its own \`tag-suffix\``;
+      passes(failFor(report, "variants"), name, [[owner !== name && !reported.has(`${owner} ${name}`), message]]);
+      reported.add(`${owner} ${name}`);
+    }
+}
+
+// src/inputs/shared-inputs.ts
+var sharedRows = {
+  /** Report the plan, change nothing. */
+  dryRun: ["dry-run", boolean()],
+  packagesApi: ["packages-api", choice(packagesChoices, "auto")]
+};
+var cleanupModes = { auto: "auto", always: "always", never: "never", true: "auto", false: "never" };
+var cleanupRow = ["cleanup", choice(cleanupModes, "auto")];
+var signInputs = ["sign", "sign-key", "sign-password", "sign-config", "sign-root", "sign-log", "cosign-release"];
+async function parseSign(source, run) {
+  const isGiven = signInputs.some((name) => !/^(?:false)?$/i.test(source.text(name)));
+  return isGiven ? (await import("./chunk-BQGNJ64N.js")).parseSignInputs(source, run) : void 0;
+}
+function parseImageList({ text, report }) {
+  const fail = failFor(report, "image");
+  const entries = splitLines(text("image")).flatMap(
+    (line) => attributeLine.test(line.text) ? [parseEntry(line.text, fail, report)] : splitList(line.text).map(requiredImage)
+  );
+  const found = entries.flatMap(({ name, isRequired }) => {
+    if (name === "") return [];
+    const isPlain = passes(fail, name, [[/\s#/.test(name), "contains a comment: comments need a line of their own"]]);
+    const repository = isPlain ? parseRepository(name.toLowerCase(), (expected) => fail(expected, name)) : void 0;
+    return repository ? [{ repository, isRequired }] : [];
+  });
+  const select = (required) => found.filter(({ isRequired }) => isRequired === required).map(({ repository }) => repository);
+  const images = select(true);
+  const isNamed = (mirror) => images.some((image) => formatRepository(image) === formatRepository(mirror));
+  return { images, mirrors: select(false).filter((mirror) => !isNamed(mirror)) };
+}
+var attributeLine = /^"?(?:name|required)\s*=/;
+var attributeForm = "write `name=docker.io/acme/app,required=false`";
+var requiredImage = (name) => ({ name, isRequired: true });
+function parseEntry(line, fail, report) {
+  const attributes2 = parseAttributes(line) ?? [];
+  const [name = "", required = ""] = ["name", "required"].map((key) => getAttribute(attributes2, key)?.trim());
+  const [unknown] = attributes2.find(([key]) => key !== "name" && key !== "required") ?? [];
+  passes(fail, line, [
+    [unknown !== void 0, `has an unknown attribute \`${shorten(unknown ?? "")}\`: ${attributeForm}`],
+    [name === "", `has no name: ${attributeForm}`]
+  ]);
+  return { name, isRequired: parseBoolean("image", required === "" ? "true" : required, report) };
+}
+
+// src/inputs/image-inputs.ts
+function versionOf({ version, highest }, suffix) {
+  const tags = highest(suffix);
+  return { version: version(suffix), ...tags && { highest: tags } };
+}
+function isListed(repository, list) {
+  return list.some((one) => isSameRepository(one, repository));
+}
+var onlyMirrors = "lists only mirrors (`required=false`): at least one repository must be required";
+function withoutMirrors(all, mirrors, { report }) {
+  const required = all.filter((one) => !isListed(one, mirrors));
+  passes(failFor(report, "image"), void 0, [[mirrors.length > 0 && required.length === 0, onlyMirrors]]);
+  return required;
+}
+function byRepository(tags, mirrors, isCopied) {
+  const withTags = mirrors.map((repository) => ({
+    repository,
+    tags: tags.filter((tag) => isSameRepository(tag, repository))
+  }));
+  return {
+    tags: tags.filter((tag) => !isListed(tag, mirrors)),
+    ...isCopied && mirrors.length > 0 && { mirrors: withTags }
+  };
+}
+
+// src/inputs/settings/secrets.ts
+var emptySecret = "secrets are empty if their name is misspelled, and in runs for forks";
+
+// src/inputs/logins/registry-auth.ts
+var input = "registry-auth";
+var keys = ["registry", "username", "password", "scope", "ecr"];
+var form = "write `- registry: ghcr.io` and below it `username` and `password`";
+async function registryAuthLogins({ text, env, report }, canOmit) {
+  if (text(input) === "") return [];
+  const list = { input, expected: `is not a YAML list of logins: ${form}` };
+  const entries = await parseYamlList(text(input), list, ({ expected }) => report({ input, expected })) ?? [];
+  return entries.flatMap((entry, index) => {
+    const fail = (expected, given) => failFor(report, input)(`${expected} (number ${index + 1} of the list)`, given);
+    return parseLogin(entry, { canOmit, env }, fail) ?? [];
+  });
+}
+function parseLogin(entry, { canOmit, env }, fail) {
+  passes(fail, void 0, [[!isRecord(entry), `is not a login: ${form}`]]);
+  if (!isRecord(entry)) return void 0;
+  const textOf = parseFields(entry, { what: "a login", keys }, fail);
+  const text = (key) => textOf(key) ?? "";
+  const [username, password, scope] = [text("username"), text("password"), text("scope")];
+  const registry = text("registry") === "" ? "docker.io" : hostOf(text("registry"));
+  const isAws = isEcr(registry, parseEcr(text("ecr"), fail));
+  const login = { registry, username, password, ...scope !== "" && { scope } };
+  if (isHubOidc(login, env)) return { ...login, hubOidc: true };
+  if (password === "" && !isAws && canOmit(registry)) return void 0;
+  const problems2 = [
+    [password === "", `has no \`password\`; ${emptySecret}`],
+    [username === "", "has no `username`"]
+  ];
+  passes(fail, registry, isAws ? [] : problems2);
+  passes(fail, scope, [[!isScope(scope), "is not a valid scope: write `acme/app`, `acme/app@push` or `@push`"]]);
+  return { ...login, ...isAws && { ecr: true } };
+}
+function isScope(text) {
+  return /^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(text) && !text.split("/").includes("..");
+}
+function hostOf(text) {
+  return text.replace(/^[a-z]+:\/\//i, "").replace(/\/.*$/s, "").toLowerCase();
+}
+function parseEcr(text, fail) {
+  const mode = ["auto", "true", "false"].find((one) => one === (text.toLowerCase() || "auto"));
+  passes(fail, text, [[mode === void 0, "is not one of `auto`, `true`, `false`"]]);
+  return mode ?? "auto";
+}
+
+// src/inputs/logins/logins.ts
+async function parseLogins(source, { images, sources: sources2 = [], push }) {
+  const { text, report, warn } = source;
+  const given = ["registry", "username", "password", "ecr"].filter((name) => text(name) !== "");
+  passes(failFor(report, "registry-auth"), void 0, [
+    [
+      text("registry-auth") !== "" && given.length > 0,
+      `cannot be combined with ${quoted(given)}: write them in its entries, or remove it`
+    ]
+  ]);
+  const canOmit = (registry) => {
+    const at = registry === "" ? "" : ` at ${registry}`;
+    if (!push) warn(`The login${at} is not used because its \`password\` is empty; nothing is pushed.`);
+    return !push;
+  };
+  const registries = [...new Set(images.map(({ registry }) => registry))];
+  const all = [...new Set([...images, ...sources2].map(({ registry }) => registry))];
+  const ecr = parseEcr(text("ecr"), failFor(report, "ecr"));
+  const listed = await registryAuthLogins(source, canOmit);
+  const hub = hubLogins(source, registries);
+  const step = hub.length > 0 ? hub : usernamePasswordLogin(source, { registries, ecr, canOmit });
+  const own = [...step, ...platformTokenLogin(source, all, step)];
+  const covered = new Set(
+    listed.flatMap(({ registry, scope }) => scope === void 0 ? dockerConfigKey(registry) : [])
+  );
+  const logins = [...listed, ...own.filter(({ registry }) => !covered.has(dockerConfigKey(registry)))];
+  const named = text("registry") === "" ? [] : [hostOf(text("registry"))];
+  const rest = [.../* @__PURE__ */ new Set([...all, ...named])].filter((host) => !logins.some((one) => one.registry === host));
+  return [...logins, ...ecr === "false" ? [] : awsLogins(source, rest)];
+}
+function usernamePasswordLogin(source, { registries, ecr, canOmit }) {
+  const [username, password, named] = [
+    source.text("username"),
+    source.text("password"),
+    hostOf(source.text("registry"))
+  ];
+  const needsUsername = named !== "" && !isEcr(named, ecr);
+  const needsPassword = named === "" ? username !== "" : needsUsername;
+  if (needsPassword && password === "" && canOmit(named)) return [];
+  const isComplete = reportIncomplete(source, { needsUsername });
+  if (!isComplete) return [];
+  if (username === "") return named !== "" && ecr === "true" ? jobKeyLogin(source, named, canOmit) : [];
+  const hosts = named === "" ? registryOfImages(source, registries) : [named];
+  const isKey = (registry) => isEcr(registry, ecr) && username !== "AWS";
+  return hosts.map((registry) => ({ registry, username, password, ...isKey(registry) && { ecr: true } }));
+}
+function jobKeyLogin({ env }, registry, canOmit) {
+  if ((env["AWS_ACCESS_KEY_ID"] ?? "") === "" && canOmit(registry)) return [];
+  return [{ registry, username: "", password: "", ecr: true }];
+}
+function hubLogins({ text, env }, registries) {
+  const [username, password] = [text("username"), text("password")];
+  const hosts = text("registry") === "" ? registries : [hostOf(text("registry"))];
+  return hosts.map((registry) => ({ registry, username, password, hubOidc: true })).filter((login) => isHubOidc(login, env));
+}
+function reportIncomplete({ text, report }, { needsUsername }) {
+  const [hasUsername, hasPassword] = [text("username") !== "", text("password") !== ""];
+  const form4 = "set both or neither";
+  const results = [
+    passes(failFor(report, "registry"), text("registry"), [
+      [needsUsername && !hasUsername, "needs `username` and `password`"]
+    ]),
+    passes(failFor(report, "password"), void 0, [
+      [hasUsername && !hasPassword, `is missing, but \`username\` is set: ${form4}; ${emptySecret}`]
+    ]),
+    passes(failFor(report, "username"), void 0, [
+      [!hasUsername && hasPassword, `is missing, but \`password\` is set: ${form4}`]
+    ])
+  ];
+  return results.every(Boolean);
+}
+function registryOfImages({ event, report }, registries) {
+  const others = registries.length > 1 ? registries.filter((host) => host !== platformRegistry(event)) : registries;
+  const hosts = shorten(others.join(" and "));
+  const form4 = "list a login for each in `registry-auth`, and remove `username` and `password`";
+  const message = `is for one registry, but the images are on ${hosts}: ${form4}`;
+  return passes(failFor(report, "username"), void 0, [[others.length > 1, message]]) ? others : [];
+}
+function platformTokenLogin({ text, event }, registries, step) {
+  const registry = platformRegistry(event);
+  const [username, password] = [event.actor, text("github-token")];
+  const isUsed = registries.includes(registry) && !step.some((login) => login.registry === registry);
+  return isUsed && username !== "" && password !== "" ? [{ registry, username, password, isPlatformToken: true }] : [];
+}
+function platformRegistry(platform2) {
+  const host = hostOf(platform2.serverUrl);
+  const kind = detectPlatform(platform2);
+  if (kind === "github.com") return "ghcr.io";
+  return kind === "enterprise-server" || kind === "ghe.com" ? `containers.${host}` : host;
+}
+var otherAwsVariables = [
+  "AWS_PROFILE",
+  "AWS_WEB_IDENTITY_TOKEN_FILE",
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+];
+function awsLogins({ env, warn }, hosts) {
+  const registries = hosts.filter((host) => ecrRegion(host) !== void 0);
+  const isSet = (name) => (env[name] ?? "") !== "";
+  if (isSet("AWS_ACCESS_KEY_ID"))
+    return registries.map((registry) => ({ registry, username: "", password: "", ecr: true }));
+  if (registries.length > 0 && otherAwsVariables.some(isSet))
+    warn(
+      `No login at ${registries.join(", ")} with the AWS identity of this job, because AWS_ACCESS_KEY_ID is not set: run aws-actions/configure-aws-credentials in an earlier step.`
+    );
+  return [];
+}
+function quoted(names) {
+  return names.map((name) => `\`${name}\``).join(" and ");
+}
+
+// src/inputs/merge/listed-parts.ts
+var form2 = "write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`; for a matrix, give each of its jobs an output of its own, and write `${{ toJSON(needs.build.outputs.*) }}`";
+var objectForm = "is the object with all outputs of one job, not a list of results: write `${{ toJSON(needs.build.outputs.*) }}`. act and runners with its code pass the object for this too, and do not join the outputs of a matrix: there, write one job per platform, and `${{ toJSON(needs.*.outputs.results) }}`";
+function parseListedParts({ text, event, report }) {
+  const given = text("digests");
+  if (given === "") return void 0;
+  const fail = failFor(report, "digests");
+  const whole2 = tryParseJson(given);
+  const lines = given.split("\n").filter((line) => line.trim() !== "");
+  const entries = (whole2 === void 0 ? lines : [whole2]).flatMap(flatten);
+  const invalid = entries.find((entry) => parseEntry2(entry) === void 0);
+  const valid = entries.flatMap((entry) => parseEntry2(entry) ?? []);
+  if (invalid !== void 0) fail(isRecord(whole2) ? objectForm : `is not a list of results: ${form2}`, quote(invalid));
+  else if (valid.length === 0 && event.readOnlyTrigger === void 0)
+    fail(`has no part: ${form2}; a build job without results has failed or pushed nothing`);
+  return valid;
+}
+function quote(entry) {
+  return typeof entry === "string" ? entry : JSON.stringify(entry);
+}
+function flatten(value) {
+  if (Array.isArray(value)) return value.flatMap(flatten);
+  if (typeof value !== "string") return [value];
+  const parsed = tryParseJson(value);
+  return value.trim() === "" ? [] : parsed === void 0 ? [value] : flatten(parsed);
+}
+function parseEntry2(value) {
+  if (!isRecord(value) || !isRecord(value["platforms"])) return void 0;
+  const parts = Object.entries(asRecord(value["platforms"])).map(([name, image]) => {
+    const platform2 = parsePlatform(name);
+    return platform2 && isDigest(image) ? { variant: asText(value["variant"]), platform: platform2, image } : void 0;
+  });
+  const valid = parts.flatMap((part) => part ?? []);
+  return valid.length < parts.length ? void 0 : valid;
+}
+
+// src/inputs/registries.ts
+var input2 = "registries";
+var keys2 = ["ca", "http", "insecure", "mirrors"];
+var form3 = "write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line";
+var hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+async function parseRegistries(source) {
+  const text = source.text(input2);
+  const map = text === "" ? {} : await parseYamlMap(text, { input: input2, expected: `is not a map of registries: ${form3}` }, source.report);
+  const hosts = Object.entries(map ?? {}).flatMap(([host, entry]) => {
+    const parsed = parseHost(host, entry, source);
+    return parsed ? [[host.toLowerCase(), parsed]] : [];
+  });
+  return Object.fromEntries(hosts);
+}
+function parseHost(host, entry, source) {
+  const fail = failFor(source.report, input2, host);
+  const forms2 = "write it as in image names, `registry.example.com:5000`, without a scheme";
+  passes(fail, host, [[!hostPattern.test(host), `is not a valid host: ${forms2}`]]);
+  passes(fail, host, [[!isRecord(entry), `has no settings: ${form3}`]]);
+  if (!isRecord(entry)) return void 0;
+  const text = parseFields(entry, { what: "a registry", keys: keys2, where: ` in \`${host}\`` }, fail);
+  const flag = (key) => parseBoolean(
+    input2,
+    text(key) ?? "false",
+    (issue2) => source.report({ ...issue2, given: `${key}: ${issue2.given ?? ""}` })
+  );
+  const settings = { ca: parseCa(text("ca") ?? "", source, fail), http: flag("http"), insecure: flag("insecure") };
+  passes(fail, host, [
+    [settings.http && settings.ca !== "", "has `http` and `ca`, but plain http has no certificate: remove one of them"]
+  ]);
+  return { ...settings, mirrors: parseMirrors(entry, fail) };
+}
+function parseCa(text, { paths }, fail) {
+  if (text === "" || text.includes("-----BEGIN")) return text === "" ? "" : restorePem(text);
+  const failCa = (expected) => fail(expected, `ca: ${text}`);
+  const path = paths.absolute(text);
+  const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`;
+  if (!passes(failCa, void 0, [[!paths.exists(path), message]])) return "";
+  const pem = paths.readFile(text, failCa);
+  const isPem = pem === "" || pem.includes("-----BEGIN");
+  return passes(failCa, void 0, [[!isPem, "is a file without a PEM certificate"]]) && pem !== "" ? `${pem}
+` : "";
+}
+var mirrorForm = "is not a valid mirror: write its host, `mirror.example.com`, without a scheme";
+function parseMirrors(entry, fail) {
+  const mirrors = listField(entry, "mirrors", fail).flatMap((line) => splitList(line));
+  const isHost = (mirror) => hostPattern.test(mirror.split("/")[0] ?? "") && !mirror.includes("://");
+  return mirrors.filter((mirror) => passes(fail, mirror, [[!isHost(mirror), mirrorForm]]));
+}
+
+// src/inputs/telemetry.ts
+var defaultTimeout = 1e4;
+var generalEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+var endpointForm = "is not an http or https URL without a password, such as `https://collector.example.com:4318`";
+var grpcProtocol = "since OTEL_EXPORTER_OTLP_PROTOCOL is `grpc` and this action uses HTTP: set `otlp-endpoint`, usually port 4318";
+function parseTelemetry(source) {
+  const { env } = source;
+  const resource = { "service.name": "multiarch-build", ...parsePairs(env["OTEL_RESOURCE_ATTRIBUTES"]) };
+  const name = env["OTEL_SERVICE_NAME"] ?? "";
+  const parent = parseTraceparent(env["TRACEPARENT"] ?? "");
+  const traces = isSampled(env) ? parseSignal("traces", source) : void 0;
+  const metrics = parseSignal("metrics", source);
+  return {
+    ...traces && { traces },
+    ...metrics && { metrics },
+    resource: name === "" ? resource : { ...resource, "service.name": name },
+    ...parent && { parent },
+    traceState: parent ? env["TRACESTATE"] ?? "" : ""
+  };
+}
+function telemetrySecrets(env) {
+  const headers = ["", "TRACES_", "METRICS_"].map((signal) => env[`OTEL_EXPORTER_OTLP_${signal}HEADERS`] ?? "");
+  const values = headers.flatMap((text) => [...text.split(",").map(valueOf), ...Object.values(parsePairs(text))]);
+  return values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Api-Token|Token)(?: |%20)/i, "")]);
+}
+var valueOf = (pair) => pair.slice(pair.indexOf("=") + 1).trim();
+function isSampled(env) {
+  const isRecorded = !/^[0-9a-f]{2}-.*-[0-9a-f][02468ace]$/.test(env["TRACEPARENT"] ?? "");
+  const samplers = {
+    always_on: true,
+    always_off: false,
+    parentbased_always_on: isRecorded,
+    parentbased_always_off: isRecorded && env["TRACEPARENT"] !== void 0
+  };
+  return samplers[env["OTEL_TRACES_SAMPLER"] ?? ""] ?? isRecorded;
+}
+function parseSignal(signal, source) {
+  const { env } = source;
+  const variable = (name) => firstGiven(env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`], env[`OTEL_EXPORTER_OTLP_${name}`]);
+  const exporters = splitList(env[`OTEL_${signal.toUpperCase()}_EXPORTER`] ?? "");
+  const isOff = env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true";
+  const url = parseEndpoint(signal, source, variable("PROTOCOL"));
+  if (url === "" || isOff || exporters.length > 0 && !exporters.includes("otlp")) return void 0;
+  const timeout = Number(variable("TIMEOUT") || defaultTimeout);
+  return {
+    url,
+    headers: Object.fromEntries(Object.entries(parsePairs(variable("HEADERS"))).filter(isHeader)),
+    timeout: timeout > 0 ? timeout : defaultTimeout,
+    gzip: variable("COMPRESSION") === "gzip",
+    certificate: variable("CERTIFICATE")
+  };
+}
+function firstGiven(...texts) {
+  return texts.find((text) => text !== void 0 && text !== "") ?? "";
+}
+function parseEndpoint(signal, { env, text, report, warn }, protocol) {
+  const given = text("otlp-endpoint");
+  const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
+  if (given !== "" && !isEndpoint(given)) failFor(report, "otlp-endpoint", withoutPassword(given))(endpointForm);
+  const endpoints = { [own]: env[own], "otlp-endpoint": given, [generalEndpoint]: env[generalEndpoint] };
+  const [name, endpoint = ""] = Object.entries(endpoints).find(([, url]) => firstGiven(url) !== "") ?? [];
+  if (name === void 0) return "";
+  const problem = name === "otlp-endpoint" ? void 0 : findProblem2(endpoint, protocol);
+  if (problem !== void 0) warn(`No ${signal} are sent to ${name}, ${problem}.`);
+  if (problem !== void 0 || !isEndpoint(endpoint)) return "";
+  return name === own ? endpoint : withPath(endpoint, `v1/${signal}`);
+}
+function findProblem2(endpoint, protocol) {
+  if (protocol === "grpc") return grpcProtocol;
+  return isEndpoint(endpoint) ? void 0 : `since it ${endpointForm}`;
+}
+function withPath(endpoint, path) {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}
+function isEndpoint(text) {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
+}
+function withoutPassword(text) {
+  return shorten(text.replace(/\/\/[^/@]*@/, "//***@"));
+}
+function parsePairs(text = "") {
+  const pairs = text.split(",").flatMap((pair) => {
+    const [, key = ""] = /^([^=]+)=/.exec(pair) ?? [];
+    const value = valueOf(pair);
+    return key.trim() === "" ? [] : [[key.trim(), /%(?![0-9a-f]{2})/i.test(value) ? value : decode(value)]];
+  });
+  return Object.fromEntries(pairs);
+}
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+function isHeader([name, value]) {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+function parseTraceparent(text) {
+  const [, traceId = "", spanId = ""] = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(text) ?? [];
+  return /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(spanId) ? { traceId, spanId } : void 0;
+}
+
+// src/inputs/unknown-inputs.ts
+var alternatives2 = {
+  // docker/setup-buildx-action
+  config: "use `buildkitd-config`",
+  "config-inline": "use `buildkitd-config-inline`",
+  name: "the builder\u2019s name is unique on every node; read it from the output `name`",
+  // docker/login-action
+  scope: "write it in an entry of `registry-auth`",
+  // docker/metadata-action
+  "bake-target": "there is no bake file; the output `json` has its content",
+  images: "use `image`",
+  "sep-annotations": "outputs have one entry per line, and `json` has them as lists",
+  "sep-labels": "outputs have one entry per line, and `json` has them as lists",
+  "sep-tags": "outputs have one entry per line, and `json` has them as lists",
+  // Common misspellings of ours
+  dockerfile: "use `file`",
+  node: "use `nodes`",
+  platform: "use `platforms`",
+  tag: "use `tags`"
+};
+function checkNames({ env, report, warn }, known, isDeleting = false) {
+  const inherits = passesParentInputs(env);
+  for (const [name, value] of inputsIn(env).filter(([name2]) => !known.includes(name2))) {
+    const problem = `is not an input of this action${hint(name, known)}`;
+    const [shown, advice] = [shorten(name), remedy(name, inherits)];
+    if (value.trim() === "" || inherits && !isDeleting) warn(`\`${shown}\` ${problem}`);
+    else if (isDeleting || isMisspelled(name, known)) report({ input: shown, expected: `${problem} ${advice}` });
+    else warn(`\`${shown}\` ${problem} ${advice}`);
+  }
+}
+function inputsIn(env) {
+  return Object.entries(env).flatMap(([variable, value = ""]) => {
+    const name = new RegExp("^INPUT_(\\P{Ll}+)$", "u").exec(variable)?.[1];
+    return name === void 0 ? [] : [[name.toLowerCase(), value]];
+  });
+}
+function isMisspelled(name, known) {
+  return /\W/.test(name) || Object.hasOwn(alternatives2, name) || didYouMean(name, known) !== "";
+}
+function remedy(name, inherits) {
+  const variable = shorten(`INPUT_${name.toUpperCase()}`);
+  return inherits ? `If it is an input of an enclosing composite action, write \`${variable}: ''\` in \`env\` of this step` : `If the step does not set it, the job has a variable \`${variable}\`: rename the variable`;
+}
+function hint(name, known) {
+  const alternative = Object.hasOwn(alternatives2, name) ? alternatives2[name] : void 0;
+  return alternative === void 0 ? didYouMean(name, known) || "; the README lists all inputs." : `: ${alternative}.`;
+}
+
+// src/inputs/merge-inputs.ts
+var rows = { ...sharedRows, cleanup: cleanupRow };
+async function readMergeInputs(env, event, files = hostFiles) {
+  const diagnostics = new Diagnostics();
+  const source = createSource({ env, event, files, diagnostics });
+  const { text, report } = source;
+  checkNames(source, mergeInputs);
+  const platforms = parsePlatforms("platforms", splitList(text("platforms")), report);
+  if (platforms.length === 0 && !source.hasIssue("platforms"))
+    failFor(report, "platforms")("is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`");
+  const variants = await parseMergeVariants(source, platforms);
+  const image = parseImage(source);
+  parseTelemetry(source);
+  const inputs2 = {
+    ...image,
+    platforms,
+    variants,
+    listed: parseListedParts(source),
+    tagsGiven: text("tags") !== "",
+    ...parseTable(rows, source),
+    ...await parseSigning(source),
+    registries: await parseRegistries(source),
+    // Without secrets a password is empty.
+    logins: await parseLogins(source, { images: image.all, push: event.readOnlyTrigger === void 0 }),
+    warnings: diagnostics.warnings
+  };
+  diagnostics.throwIssues();
+  return {
+    ...inputs2,
+    describe: (named) => {
+      const specs = named.map(image.describe);
+      checkTagsDiffer(specs, source);
+      diagnostics.throwIssues();
+      return specs;
+    }
+  };
+}
+async function parseSigning(source) {
+  const { event, report } = source;
+  const signIssues = [];
+  const collect = event.readOnlyTrigger === void 0 ? report : (issue2) => signIssues.push(issue2);
+  const run = { push: true, partial: false, trust: event.trust };
+  const sign = await parseSign({ ...source, report: collect }, run);
+  return { sign: signIssues.length === 0 ? sign : void 0, signIssues };
+}
+function parseImage(source) {
+  const { env, event, text, report } = source;
+  const { images: given, mirrors } = parseImageList(source);
+  const named = (input3) => ({ input: input3, text: text(input3) });
+  const options = { env, event, tags: named("tags"), flavor: named("flavor"), variant: "", tagged: true, report };
+  const metadata = parseImageMetadata({
+    ...options,
+    annotations: named("annotations"),
+    exporterAnnotations: { input: "annotations", entries: [] }
+  });
+  const images = withoutMirrors(allRepositories(given, metadata.plan), mirrors, source);
+  checkTagged(source, images, metadata.plan, false);
+  checkLevels(metadata.annotations(""), source);
+  return {
+    images,
+    all: [...images, ...mirrors],
+    describe: ({ name, tagSuffix, platforms }) => ({
+      name,
+      images,
+      ...byRepository(metadata.tags([...given, ...mirrors], tagSuffix), mirrors, true),
+      platforms,
+      context: "",
+      buildArgs: {},
+      labels: metadata.labels({}, tagSuffix),
+      annotations: metadata.annotations(tagSuffix),
+      ...versionOf(metadata, tagSuffix)
+    })
+  };
+}
+function checkLevels(annotations, { text, report }) {
+  const given = annotations.filter(({ key, level }) => level === "manifest" && text("annotations").includes(`${key}=`));
+  for (const annotation of given)
+    passes(failFor(report, "annotations"), formatAnnotation(annotation), [
+      [true, "is for image manifests, which the build jobs have pushed: write `index:key=value`, or set it there"]
+    ]);
+}
+
+// src/inputs/cache/backends.ts
+import { posix as posix3 } from "node:path";
+
+// src/inputs/cache/cache-service.ts
+function serviceVersion(attributes2, env) {
+  const given = (name, variable) => getAttribute(attributes2, name) ?? env[variable] ?? "";
+  const requested = getAttribute(attributes2, "version");
+  const results = env["ACTIONS_RESULTS_URL"] ?? "";
+  const isOffered = isTrue(env["ACTIONS_CACHE_SERVICE_V2"]) || results.includes("results-receiver.actions.githubusercontent.com");
+  const second2 = getAttribute(attributes2, "url_v2") ?? (isOffered ? results : "");
+  if (given("token", "ACTIONS_RUNTIME_TOKEN") === "") return void 0;
+  if (requested !== "1" && second2 !== "") return 2;
+  return requested === "2" || given("url", "ACTIONS_CACHE_URL") === "" ? void 0 : 1;
+}
+var cacheService = {
+  secretVariables: {
+    ACTIONS_RUNTIME_TOKEN: (token) => [token],
+    // If the runner itself serves the cache, a part of the address is the credential.
+    ACTIONS_CACHE_URL: (url) => url.replace(/^\w+:\/\/[^/]*/, "").split(/[/?]/).filter((part) => part.length > 15)
+  },
+  buildxVariables: [
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_CACHE_URL",
+    "ACTIONS_RESULTS_URL",
+    "ACTIONS_CACHE_SERVICE_V2",
+    "ACTIONS_CACHE_MODE"
+  ],
+  problems: (attributes2, env) => {
+    const requested = getAttribute(attributes2, "version") ?? "";
+    const others = attributes2.filter(([name]) => name !== "version");
+    const isMissing = serviceVersion(attributes2, env) === void 0;
+    const isOther = isMissing && requested !== "" && serviceVersion(others, env) !== void 0;
+    return [
+      [
+        isOther,
+        `requests version ${requested} of the cache service, which this runner lacks: remove \`version=\u2026\` here`
+      ],
+      [
+        isMissing && !isOther,
+        "needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"
+      ]
+    ];
+  },
+  warnings: (attributes2, env) => serviceVersion(attributes2, env) === 1 && isForgejoRunner(env) ? [
+    "`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."
+  ] : []
+};
+
+// src/inputs/cache/backends.ts
+var appendSuffix = (name, suffix) => `${name}-${suffix}`;
+var appendToEach = (names, suffix) => names.split(";").map((name) => appendSuffix(name, suffix)).join(";");
+var whole = (value) => [value];
+var nameByRepository = (repository) => ["buildkit", ...repository.split("/")].filter((part) => part !== "").join("-");
+function lowerCaseName(ref) {
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(ref) ?? [];
+  return `${name.toLowerCase()}${rest}`;
+}
+function missing(names, example) {
+  return (attributes2) => names.map((name) => [(getAttribute(attributes2, name) ?? "") === "", `has no \`${name}\`: write \`${example}\``]);
+}
+var cacheBackends = /* @__PURE__ */ new Map([
+  [
+    "registry",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      normalise: (name, value) => name === "ref" ? lowerCaseName(value) : value,
+      withSuffix: (ref, suffix) => appendSuffix(/:[^/]+$/.test(ref) ? ref : `${ref}:buildcache`, suffix),
+      problems: missing(["ref"], "type=registry,ref=ghcr.io/acme/app:cache")
+    }
+  ],
+  [
+    "inline",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      withSuffix: appendSuffix,
+      problems: () => [[true, "stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],
+      isInImage: true
+    }
+  ],
+  [
+    "local",
+    {
+      name: { from: "src", to: "dest" },
+      defaultName: () => "",
+      withSuffix: (directory, suffix) => posix3.join(directory, suffix),
+      problems: (attributes2) => [
+        [!attributes2.some(([name]) => name === "src" || name === "dest"), "has no `dest`: write `type=local,dest=\u2026`"]
+      ]
+    }
+  ],
+  [
+    "gha",
+    {
+      name: { from: "scope", to: "scope" },
+      defaultName: () => "buildkit",
+      withSuffix: appendSuffix,
+      secretAttributes: ["token", "ghtoken"],
+      ...cacheService
+    }
+  ],
+  [
+    "s3",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/s3/s3.go; buildx itself reads the credentials
+      variables: { bucket: "AWS_BUCKET", region: "AWS_REGION" },
+      secretAttributes: ["access_key_id", "secret_access_key", "session_token"],
+      secretVariables: { AWS_SECRET_ACCESS_KEY: whole, AWS_SESSION_TOKEN: whole },
+      problems: missing(["bucket", "region"], "type=s3,region=\u2026,bucket=\u2026"),
+      errors: { noCredentials: /get credentials:|no EC2 IMDS role found/i }
+    }
+  ],
+  [
+    "azblob",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/azblob/utils.go
+      variables: {
+        account_url: "BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",
+        account_name: "BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",
+        container: "BUILDKIT_AZURE_STORAGE_CONTAINER",
+        prefix: "BUILDKIT_AZURE_STORAGE_PREFIX"
+      },
+      secretAttributes: ["secret_access_key", "sas_token", "account_key"],
+      problems: missing(["account_url"], "type=azblob,account_url=https://\u2026.blob.core.windows.net,\u2026"),
+      // Of two nodes that create a container at once, one gets this.
+      errors: { createdMeanwhile: /\bContainerAlreadyExists\b/ }
+    }
+  ]
+]);
+function secretAttributes() {
+  return [...new Set([...cacheBackends.values()].flatMap((backend) => backend.secretAttributes ?? []))];
+}
+function cacheEnvSecrets(env) {
+  return [...cacheBackends.values()].flatMap(
+    ({ secretVariables = {} }) => Object.entries(secretVariables).flatMap(([name, parts]) => parts(env[name] ?? ""))
+  );
+}
+
+// src/inputs/cache/specs.ts
+function secretPattern() {
+  return new RegExp(`\\b(${secretAttributes().join("|")})=([^,"]+)`, "gi");
+}
+function cacheSecrets(text) {
+  return [...text.matchAll(secretPattern())].map((match) => match[2] ?? "");
+}
+
+// src/inputs/nodes/ssh-key.ts
+var keyForm = "give the whole text of a private key file, from its BEGIN to its END line";
+var newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`";
+var problems = {
+  damaged: "holds a damaged key, which was cut off or changed when it was pasted: give the text of the key file again, for example with `gh secret set NAME < key`",
+  publicKey: "holds a public key: give the private one, the file without `.pub`; the public one belongs in `~/.ssh/authorized_keys` on the node",
+  passphrase: `holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${newKey}; or remove the passphrase from a copy, \`ssh-keygen -p -N '' -f copy\``,
+  dsa: `holds a DSA key, which OpenSSH no longer supports: make a new key, ${newKey}`,
+  otherBlock: `contains a PEM block that is not a private key: ${keyForm}`,
+  other: `contains text that is not a private key: ${keyForm}`,
+  noEnd: `has a BEGIN line without the END line that belongs to it, so a part is missing: ${keyForm}`,
+  noBegin: `has an END line without the BEGIN line that belongs to it, so a part is missing: ${keyForm}`,
+  noFrame: `lacks its BEGIN and END lines: ${keyForm}`,
+  fileName: `is a file name: ${keyForm}`,
+  putty: "is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of that file",
+  base64: "is encoded with base64: give the text of the key file itself; a secret can have several lines"
+};
+function keyLines(text) {
+  return [...text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----([\s\S]*?)-----END/g)].flatMap(([, body = ""]) => body.split(/\s+|\\n/)).filter((line) => line.length > 7);
+}
+
+// src/inputs/secrets-to-mask.ts
+var sources = {
+  passwords: (text) => [text("password"), text("sign-password")],
+  "platform tokens": (text) => [text("github-token")],
+  "SSH keys": (text) => sshKeyParts(text("ssh-private-key")),
+  "signing keys": (text) => text("sign-key").includes("://") ? [] : sshKeyParts(text("sign-key")),
+  "build secrets, as given": (text) => [text("secrets")],
+  "values of build secrets": (text) => secretValues(text("secrets")),
+  "variables of build secrets": (_, env) => secretVariablesOf(env).map((name) => env[name] ?? ""),
+  "passwords of registry-auth": (text) => listedPasswords(text("registry-auth")),
+  "inline TLS keys": (text) => keyLines(["driver-opts", "nodes", "append"].map(text).join("\n")),
+  "cache credentials": (text) => ["cache", "cache-from", "cache-to"].flatMap((name) => cacheSecrets(text(name))),
+  "headers of telemetry": (_, env) => telemetrySecrets(env),
+  "cache credentials of the job": (_, env) => cacheEnvSecrets(env),
+  "logins as registries receive them": (text) => basicLogins(text("username"), text("password")),
+  "credentials in URLs": (text) => urlInputs.map(text).flatMap(urlCredentials),
+  "credentials of proxies": (_, env) => proxyVariables.flatMap((name) => urlCredentials(env[name] ?? ""))
+};
+var urlInputs = ["context", "build-contexts", "build-args", "variants", "otlp-endpoint", "cache-from", "cache-to"];
+var proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+var shortestToken = 20;
+function secretsToMask(env) {
+  const text = (input3) => env[variableOf(input3)] ?? "";
+  const values = Object.values(sources).flatMap((find) => find(text, env));
+  const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim());
+  const short = ["password", "sign-password", "github-token"].map((input3) => text(input3).trim());
+  const masked = lines.filter((line) => line.length > 3 || line !== "" && short.includes(line));
+  return [.../* @__PURE__ */ new Set([...masked, ...masked.flatMap(encodings)])];
+}
+function encodings(value) {
+  return [JSON.stringify(value).slice(1, -1), encodeUrl(value)].filter((encoded) => encoded !== value);
+}
+function encodeUrl(value) {
+  try {
+    return encodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function basicLogins(username, password) {
+  const login = [username.trim(), password.trim()];
+  return login.includes("") ? [] : [Buffer.from(login.join(":")).toString("base64")];
+}
+function urlCredentials(text) {
+  return [...text.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)].flatMap(([, user = "", password = ""]) => [...user.length >= shortestToken ? [user] : [], password]).flatMap((value) => [value, decodeUrl(value)]);
+}
+function decodeUrl(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+function sshKeyParts(text) {
+  return text.replace(/^\s*#.*$/gm, "").replace(/-----(BEGIN|END)[^-]*-----/g, "\n").split(/\s+|\\r\\n|\\n/).filter((part) => part.length > 7);
+}
+function secretValues(text) {
+  return text.split(/[\r\n]+/).flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, "")].flat()).map((value) => value.replaceAll('""', '"'));
+}
+function listedPasswords(text) {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(
+    ([, value = ""]) => value.trim().replace(/^(["'])(.*)\1$/s, "$2")
+  );
+}
+
+// src/registry/hosts.ts
+import { isIP } from "node:net";
+async function saveRegistryHosts(file, hosts) {
+  const entries = Object.entries(hosts).map(async ([host, access2]) => {
+    const isFetched = access2.insecure && !access2.http && access2.ca === "";
+    const certificate = isFetched ? await fetchCertificate(host) : "";
+    return [host, { ...access2, ...certificate !== "" && { certificate } }];
+  });
+  const loaded = Object.fromEntries(await Promise.all(entries));
+  if (Object.keys(loaded).length > 0) writePrivate(file, JSON.stringify(loaded));
+  return loaded;
+}
+async function fetchCertificate(host) {
+  const { hostname: hostname2, port } = new URL(`https://${host}`);
+  const servername = isIP(hostname2) === 0 && !hostname2.startsWith("[") ? { servername: hostname2 } : {};
+  const address = { host: hostname2.replace(/^\[|\]$/g, ""), port: Number(port || "443") };
+  const { connect } = await import("node:tls");
+  return await new Promise((resolve2) => {
+    const socket = connect({ ...address, ...servername, rejectUnauthorized: false, timeout: 5e3 });
+    const end = (pem) => {
+      socket.destroy();
+      resolve2(pem);
+    };
+    socket.once("secureConnect", () => end(socket.getPeerX509Certificate()?.toString() ?? ""));
+    socket.once("timeout", () => end("")).once("error", () => end(""));
+  });
+}
+
+// src/run/journal.ts
+import { appendFileSync as appendFileSync2, existsSync as existsSync4, readFileSync as readFileSync2 } from "node:fs";
+function createJournal({ journal: path }) {
+  writePrivate(path, "");
+}
+function openJournal({ journal: path }) {
+  return { note: (entry) => appendFileSync2(path, `${JSON.stringify(entry)}
+`, { mode: 384 }) };
+}
+
+// src/job/event.ts
+async function describeEvent(job2) {
+  const details = job2.eventDetails();
+  if (!details) return await withCommitDate(job2.event);
+  const event = await withRepositoryDetails(job2.event, job2.env, details);
+  return await withCommitDate(event, usesCommitDate(job2.env) ? details.commitDate : void 0);
+}
+
+// src/registry/credentials/platform-token.ts
+var deadline = 1e4;
+async function dropTokenIfJobHasLogin(logins, { images, push, registries, log }) {
+  const clientFor = createClientFactory({ ...registries, log: () => void 0 }, AbortSignal.timeout(deadline));
+  const check = async (image) => {
+    if (await registries.credentials(image) === void 0) return void 0;
+    const client = await clientFor(image);
+    try {
+      await (push ? (await client.checkPush(image.path)).ended : client.ping());
+      return "";
+    } catch (error2) {
+      return isRejected(error2) ? void 0 : errorMessage(error2);
+    }
+  };
+  const isReplaced = async ({ registry, isPlatformToken }) => {
+    const here = images.filter((image) => image.registry === registry);
+    if (!isPlatformToken || here.length === 0) return false;
+    const results = await Promise.all(here.map(check));
+    if (results.includes(void 0)) return false;
+    const problem = results.find((result) => result !== "");
+    const suffix = problem === void 0 ? "" : ` It could not be checked: ${problem}`;
+    log.info(`${registry}: using the existing login instead of the token.${suffix}`);
+    return true;
+  };
+  const replaced = await Promise.all(logins.map(isReplaced));
+  return logins.filter((_, index) => !replaced[index]);
+}
+function isRejected(error2) {
+  return error2 instanceof RegistryError && (error2.kind === "denied" || error2.kind === "unauthorized");
+}
+
+// src/registry/credentials/login.ts
+import { existsSync as existsSync5 } from "node:fs";
+import { delimiter, join as join2 } from "node:path";
+async function credentialsFor(repository, logins, dockerConfig, runHelper2) {
+  const login = findStepLogin(repository, logins);
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) };
+  const key = dockerConfigKey(repository.registry);
+  const config = asRecord(dockerConfig);
+  const helper = credentialHelper(key, config);
+  const helperOutput = helper === "" ? void 0 : await runHelper2(helper, key);
+  const found = parseHelperOutput(helperOutput ?? "") ?? storedCredentials(key, config);
+  return found && { ...found, origin: "job" };
+}
+function createHelperRunner({ debug: debug2, info: info2 }) {
+  const outputs = /* @__PURE__ */ new Map();
+  const run = async (helper, registry) => {
+    const command = `docker-credential-${helper}`;
+    try {
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ["get"], { input: registry, deadline: 2e4 }),
+        info2
+      );
+      if (code === 0) return stdout;
+      debug2(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`);
+    } catch (error2) {
+      debug2(`${command} could not be started for ${registry}: ${errorMessage(error2)}`);
+    }
+    return void 0;
+  };
+  return (helper, registry) => {
+    const output = outputs.get(registry) ?? run(helper, registry);
+    outputs.set(registry, output);
+    return output;
+  };
+}
+function missingHelpers(dockerConfig, registries, env) {
+  const config = asRecord(dockerConfig);
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config));
+  const used = [.../* @__PURE__ */ new Set([...helpers, asText(config["credsStore"])])].filter((helper) => helper !== "");
+  const dirs = (env["PATH"] ?? "").split(delimiter);
+  return used.map((helper) => `docker-credential-${helper}`).filter((command) => !dirs.some((dir) => existsSync5(join2(dir, command)))).map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }));
+}
+var helperHint = "names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";
+function parseHelperOutput(output) {
+  const { Username: username, Secret: secret } = asRecord(tryParseJson(output));
+  const password = asText(secret);
+  if (password === "") return void 0;
+  return username === "<token>" ? { username: "", password: "", identityToken: password } : { username: asText(username), password };
+}
+
+// src/job/registries.ts
+var longWait = 6e4;
+function createRegistryAccess(logins, dockerConfig, hosts = {}) {
+  const transports = /* @__PURE__ */ new Map();
+  return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
+    isPlain: (host) => hosts[host]?.http === true,
+    credentials: createCredentials(logins, dockerConfig),
+    fetch: createFetch(process.env, hosts),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry);
+      transports.set(registry, raw);
+      return raw;
+    },
+    log: runnerLog.debug,
+    onWait: (text, waited) => waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)
+  };
+}
+var runHelper = createHelperRunner(runnerLog);
+function createCredentials(logins, dockerConfig) {
+  const cache = /* @__PURE__ */ new Map();
+  return (repository) => {
+    const name = formatRepository(repository);
+    const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper);
+    cache.set(name, credentials);
+    return credentials;
+  };
+}
+
+// src/job/logins.ts
+async function resolveLogins(job2, options) {
+  const { logins, images, required = images, sources: sources2 = [], push, hosts } = options;
+  const { env, log } = job2;
+  const dockerConfig = loadJobDockerConfig(env, log.warn);
+  const registries = createRegistryAccess([], dockerConfig, hosts);
+  const isMirror = (host) => images.some(({ registry }) => registry === host) && !required.some(({ registry }) => registry === host);
+  const exchanged = await logWait("logins", exchangeKeys(job2, logins, { isMirror, fetch: registries.fetch }), log.info);
+  const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log });
+  const onlyRead = sources2.filter((source) => !images.some(({ registry }) => registry === source.registry));
+  const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log });
+  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim());
+  job2.mask(lines.filter((line) => line.length > 3));
+  return { logins: resolved, registries: createRegistryAccess(resolved, dockerConfig, hosts), dockerConfig };
+}
+async function exchangeKeys({ env, log }, logins, { isMirror, fetch }) {
+  const access2 = { env, fetch };
+  const exchange = async (some) => {
+    if (!some.some(({ ecr = false, hubOidc = false }) => ecr || hubOidc)) return some;
+    const { exchangeHubTokens } = await import("./chunk-QNB2KWW3.js");
+    const { exchangeEcrKeys } = await import("./chunk-OPYIP7WH.js");
+    return await exchangeEcrKeys(await exchangeHubTokens(some, access2), access2);
+  };
+  const required = exchange(logins.filter(({ registry }) => !isMirror(registry)));
+  const optional = logins.filter(({ registry }) => isMirror(registry)).map(async (login) => {
+    return await exchange([login]).catch((error2) => {
+      log.warn(`No login at ${login.registry}, which has only mirrors: ${errorMessage(error2)}`);
+      return [];
+    });
+  });
+  return [...await required, ...(await Promise.all(optional)).flat()];
+}
+
+// src/run/owner.ts
+import { lstatSync, readdirSync, readlinkSync as readlinkSync2 } from "node:fs";
+import { hostname } from "node:os";
+
+// src/lib/processes.ts
+async function processIdentity(pid) {
+  if (process.platform === "linux") {
+    const started = tryRead(`/proc/${pid}/stat`).split(") ").pop()?.split(" ")[19];
+    return started === void 0 ? "" : `${pid}:${started}`;
+  }
+  const { code, stdout } = await execTool("ps", ["-o", "lstart=", "-p", String(pid)], { env: minimalEnv() });
+  return code === 0 ? `${pid}:${stdout.trim()}` : "";
+}
+
+// src/run/owner.ts
+var runners = ["Runner.Worker", "act", "act_runner", "gitea-runner", "forgejo-runner"];
+async function describeOwner({ scope, runId, runAttempt }) {
+  const [main, runner] = await Promise.all([
+    processIdentity(process.pid),
+    isRunner(process.ppid) ? processIdentity(process.ppid) : ""
+  ]);
+  return { scope, runId, runAttempt, boot: bootId(), pids: pidNamespace(), main, runner };
+}
+function isRunner(pid) {
+  return runners.includes(tryRead(`/proc/${pid}/comm`).trim());
+}
+function writeOwner(dir, owner) {
+  writePrivate(dir.owner, JSON.stringify(owner));
+}
+function bootId() {
+  const id = tryRead("/proc/sys/kernel/random/boot_id").trim();
+  return id === "" ? "" : `${hostname()} ${id}`;
+}
+function pidNamespace() {
+  try {
+    return readlinkSync2("/proc/self/ns/pid");
+  } catch {
+    return process.platform === "linux" ? "" : process.platform;
+  }
+}
+
+// src/job/state.ts
+function saveMainState({ dir, main, cleanup, packagesApi, images, began: began2 }) {
+  const state = {
+    main,
+    cleanup,
+    "packages-api": packagesApi,
+    images: images.map(formatRepository).join(" "),
+    began: began2,
+    dir: dir.path
+  };
+  Object.entries(state).forEach(([name, value]) => saveState(name, value));
+}
+
+// src/job/run-dir.ts
+async function createRunDir(job2, event, { used = [], ...state }) {
+  const dir = RunDir.choose(job2.env["RUNNER_TEMP"], [event.workspace, ...used]);
+  const owner = await describeOwner({ ...event, scope: repositoryScope(event) });
+  saveMainState({ ...state, dir, main: owner.main });
+  dir.create();
+  writeOwner(dir, owner);
+  createJournal(dir);
+  return dir;
+}
+
+// src/job/signing.ts
+import { mkdirSync as mkdirSync2 } from "node:fs";
+function signing(job2, { sign, dir, ...access2 }) {
+  return async () => {
+    if (!sign) return void 0;
+    const { createSigner } = await import("./chunk-QD6CSJ7V.js");
+    mkdirSync2(dir, { mode: 448 });
+    const { env, log, signal, event } = job2;
+    const mask = (secrets) => job2.mask(secrets);
+    return await createSigner({ ...access2, settings: sign, dir, env, log, signal, serverUrl: event.serverUrl, mask });
+  };
+}
+
+// src/job/merge-step.ts
+async function prepareMerge(job2, record2) {
+  job2.mask(secretsToMask(job2.env));
+  const event = await describeEvent(job2);
+  const inputs2 = await readMergeInputs(job2.env, event);
+  inputs2.warnings.forEach((warning2) => job2.log.warn(warning2));
+  const { all: images, images: required } = inputs2;
+  const dir = await createRunDir(job2, event, { ...inputs2, images, began: 0 });
+  const hosts = await saveRegistryHosts(dir.registries, inputs2.registries);
+  const { registries } = await resolveLogins(job2, { ...inputs2, images, required, push: true, hosts });
+  const prepareSigning = signing(job2, { sign: inputs2.sign, dir: dir.signing, registries, hosts });
+  const { log, signal } = job2;
+  const run = { inputs: inputs2, event, dir, journal: openJournal(dir), log, signal, sleep, record: record2, prepareSigning };
+  return { run, registries, packages: job2.packages(registries, inputs2.packagesApi) };
+}
+
+// src/job/telemetry.ts
+function isOn({ traces, metrics }) {
+  return traces !== void 0 || metrics !== void 0;
+}
+async function withTelemetry(job2, measured, work) {
+  let failure;
+  try {
+    await work();
+  } catch (error2) {
+    failure = error2 ?? new Error("unknown");
+    throw error2;
+  } finally {
+    await send(job2, measured, failure).catch((error2) => job2.log.debug(`No telemetry: ${String(error2)}`));
+  }
+}
+async function send(job2, { action, record: record2 }, failure) {
+  const { env, event, log, signal } = job2;
+  const ignore = () => void 0;
+  const text = (name) => (env[variableOf(name)] ?? "").trim();
+  const settings = parseTelemetry({ env, text, report: ignore, warn: ignore });
+  if (record2.isDry || !isOn(settings)) return;
+  const { createRoot, describeEnd, sendTelemetry } = await import("./chunk-XABUO4F6.js");
+  const [, traceId, spanId] = (record2.traceparent ?? "").split("-");
+  const root = traceId !== void 0 && spanId !== void 0 ? { traceId, spanId } : createRoot(settings, event);
+  const run = {
+    action,
+    record: record2,
+    event,
+    pipeline: env["GITHUB_WORKFLOW"] ?? "",
+    job: env["GITHUB_JOB"] ?? "",
+    id: `${event.runId}-${event.runAttempt}-${root.spanId}`,
+    end: describeEnd(failure, signal.aborted),
+    now: Date.now()
+  };
+  const warnings = await sendTelemetry({ settings, run, root, env });
+  warnings.forEach((warning2) => log.warn(warning2));
+}
+
+// src/report/run-record.ts
+var RunRecord = class {
+  /** Milliseconds since the epoch. */
+  began;
+  phases = [];
+  /** Every node of the list, available or not. */
+  outcomes = [];
+  /** Everything that was planned, in the order of the inputs. */
+  targets = [];
+  groups = [];
+  published = [];
+  /** Bytes that a copy uploaded; undefined for other actions. */
+  uploaded;
+  /** Nodes that were lost while they built. */
+  lost = [];
+  /** Undefined if it is not known. */
+  previous;
+  /** The span of this run, as in the variable TRACEPARENT; undefined if it is not traced. */
+  traceparent;
+  /** A dry run is not measured. */
+  isDry = false;
+  constructor(began2 = performance.timeOrigin) {
+    this.began = began2;
+  }
+  /** Records when a phase started and ended, with any result. */
+  async time(phase, work) {
+    const start = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.phases.push({ phase, start, end: Date.now() });
+    }
+  }
+};
+
+// src/merge.ts
+var began = performance.now();
+var job = new Job();
+var record = new RunRecord();
+var merge = async () => {
+  if (job.event.trust === "fork") {
+    job.log.info("This run has the level `fork`: its jobs pushed no parts, and nothing was pushed.");
+    return;
+  }
+  const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job, record));
+  if (run.inputs.dryRun) {
+    record.isDry = true;
+    const { dryRunMerge } = await import("./chunk-CV2DTBMP.js");
+    await reportDryRun(await dryRunMerge(run, packages).finally(() => removeDir(run.dir.signing)));
+    return;
+  }
+  const merged = mergeImage(run, registries).finally(() => removeDir(run.dir.signing));
+  preloadReport("merge");
+  const result = await merged;
+  if (result) await reportMerge(result, performance.now() - began);
+  else job.log.info("The token of this run can only read: its jobs pushed no parts, and nothing was merged.");
+};
+await job.run(() => withTelemetry(job, { action: "merge", record }, merge));

@@ -1,29 +1,3115 @@
-import{createRequire as e}from"module";import*as t from"./http-client.mjs";var r,n,i,s,o,a,c,l,u={3269:(e,t,r)=>{r.d(t,{wN:()=>parseCachedFile,OJ:()=>saveFile});var n=r(3024),i=r(6760),s=r(7268),o=r(4506),a=r(2243),c=r(8453),l=r(1715),u=r(6068),d=r(3344);function serviceVersion(e,t){let given=(r,n)=>(0,l.D$)(e,r)??t[n]??"",r=(0,l.D$)(e,"version"),n=t.ACTIONS_RESULTS_URL??"",i=(0,d.Hn)(t.ACTIONS_CACHE_SERVICE_V2)||n.includes("results-receiver.actions.githubusercontent.com"),s=(0,l.D$)(e,"url_v2")??(i?n:"");if(""!==given("token","ACTIONS_RUNTIME_TOKEN"))return"1"!==r&&""!==s?2:"2"===r||""===given("url","ACTIONS_CACHE_URL")?void 0:1}let appendSuffix=(e,t)=>`${e}-${t}`,appendToEach=(e,t)=>e.split(";").map(e=>appendSuffix(e,t)).join(";"),whole=e=>[e],nameByRepository=e=>["buildkit",...e.split("/")].filter(e=>""!==e).join("-");function lowerCaseName(e){let[,t="",r=""]=/^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(e)??[];return`${t.toLowerCase()}${r}`}function missing(e,t){return r=>e.map(e=>[((0,l.D$)(r,e)??"")==="",`has no \`${e}\`: write \`${t}\``])}let h=new Map([["registry",{name:{from:"ref",to:"ref"},defaultName:()=>"",normalise:(e,t)=>"ref"===e?lowerCaseName(t):t,withSuffix:(e,t)=>appendSuffix(/:[^/]+$/.test(e)?e:`${e}:buildcache`,t),problems:missing(["ref"],"type=registry,ref=ghcr.io/acme/app:cache")}],["inline",{name:{from:"ref",to:"ref"},defaultName:()=>"",withSuffix:appendSuffix,problems:()=>[[!0,"stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],isInImage:!0}],["local",{name:{from:"src",to:"dest"},defaultName:()=>"",withSuffix:(e,t)=>i.posix.join(e,t),problems:e=>[[!e.some(([e])=>"src"===e||"dest"===e),"has no `dest`: write `type=local,dest=…`"]]}],["gha",{name:{from:"scope",to:"scope"},defaultName:()=>"buildkit",withSuffix:appendSuffix,secretAttributes:["token","ghtoken"],secretVariables:{ACTIONS_RUNTIME_TOKEN:e=>[e],ACTIONS_CACHE_URL:e=>e.replace(/^\w+:\/\/[^/]*/,"").split(/[/?]/).filter(e=>e.length>15)},buildxVariables:["ACTIONS_RUNTIME_TOKEN","ACTIONS_CACHE_URL","ACTIONS_RESULTS_URL","ACTIONS_CACHE_SERVICE_V2","ACTIONS_CACHE_MODE"],problems:(e,t)=>{let r=(0,l.D$)(e,"version")??"",n=e.filter(([e])=>"version"!==e),i=void 0===serviceVersion(e,t),s=i&&""!==r&&void 0!==serviceVersion(n,t);return[[s,`requests version ${r} of the cache service, which this runner lacks: remove \`version=…\` here`],[i&&!s,"needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"]]},warnings:(e,t)=>1===serviceVersion(e,t)&&(0,u.du)(t)?["`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."]:[]}],["s3",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{bucket:"AWS_BUCKET",region:"AWS_REGION"},secretAttributes:["access_key_id","secret_access_key","session_token"],secretVariables:{AWS_SECRET_ACCESS_KEY:whole,AWS_SESSION_TOKEN:whole},problems:missing(["bucket","region"],"type=s3,region=…,bucket=…"),errors:{noCredentials:/get credentials:|no EC2 IMDS role found/i}}],["azblob",{name:{from:"name",to:"name"},defaultName:nameByRepository,withSuffix:appendToEach,variables:{account_url:"BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",account_name:"BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",container:"BUILDKIT_AZURE_STORAGE_CONTAINER",prefix:"BUILDKIT_AZURE_STORAGE_PREFIX"},secretAttributes:["secret_access_key","sas_token","account_key"],problems:missing(["account_url"],"type=azblob,account_url=https://….blob.core.windows.net,…"),errors:{createdMeanwhile:/\bContainerAlreadyExists\b/}}]]);function backends_buildxVariables(e){return[...new Set(e.flatMap(e=>h.get(e)?.buildxVariables??[]))]}function cacheServiceEnv(){return pick(backends_buildxVariables(["gha"]))}function pick(e){return Object.fromEntries(e.flatMap(e=>void 0===process.env[e]?[]:[[e,process.env[e]]]))}function parseCachedFile(e){let{file:t,key:r}=(0,c.qY)((0,c.Bl)(e));return"string"==typeof t&&"string"==typeof r?{file:t,key:r}:void 0}async function saveFile({file:e,key:t},r,o){try{(0,n.mkdirSync)(r,{recursive:!0,mode:448}),linkOrCopy(e,(0,i.join)(r,"buildx")),await runCacheService("save",t,r,o)}catch(e){o.debug(`buildx was not saved in the cache service, so the next job downloads it again: ${(0,s.gJ)(e)}`)}finally{(0,a.M1)(r)}}function linkOrCopy(e,t){try{(0,n.linkSync)(e,t)}catch{(0,n.copyFileSync)(e,t)}}async function runCacheService(e,t,r,a){try{let s=(0,i.join)(r,"archives");if((0,n.mkdirSync)(s,{recursive:!0,mode:448}),!(await (0,o.wc)("tar",["--version"],{env:(0,o.DW)()})).stdout.includes("GNU tar"))return!1;let c={...(0,o.C2)(),...cacheServiceEnv(),GITHUB_WORKSPACE:r,RUNNER_TEMP:s,..."restore"===e&&{TAR_OPTIONS:"--exclude=*/* --exclude=.. --exclude=."}},l=[(0,o.s3)("cache-service"),`${r}/`,e,t],{code:u,stdout:d,stderr:h}=await (0,o.m0)(process.execPath,l,{env:c,cwd:r,deadline:9e4});return a.debug(`The cache service program exited with code ${u} (${e} buildx)
-${withoutMasked(d+h)}`),0===u}catch(t){return a.debug(`The cache service program failed (${e} buildx): ${(0,s.gJ)(t)}`),!1}}function withoutMasked(e){let t=/^::add-mask::(.*)\n?/gm;return[...e.matchAll(t)].map(([,e=""])=>e.replaceAll("%0D","\r").replaceAll("%0A","\n").replaceAll("%25","%")).filter(e=>""!==e.trim()).reduce((e,t)=>e.replaceAll(t,"***"),e.replace(t,""))}r(1094),r(9310),r(1173),r(4231),r(999)},5095:(e,t,r)=>{r.d(t,{Du:()=>createGithubRequest,E1:()=>GithubError,YR:()=>isVersionNotFound,bg:()=>createPlatformRequest,dB:()=>firstAllowed});var n=r(7268),i=r(1931),s=r(8453);let GithubError=class GithubError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="GithubError",this.status=e}};function isVersionNotFound(e){return(0,n.c4)(e)&&/version not found/i.test(e.message)}function createGithubRequest(e){return createRequest(async()=>{let[{Octokit:t},n]=await Promise.all([Promise.all([r.e(439),r.e(267)]).then(r.bind(r,1267)),loadPlugins()]);return new(t.plugin(...n))({...clientOptions(e),auth:e.token})})}function createPlatformRequest(e){return createRequest(async()=>{let[{getOctokit:t},n]=await Promise.all([Promise.all([r.e(752),r.e(439),r.e(722)]).then(r.bind(r,722)),loadPlugins()]);return t(e.token,clientOptions(e),...n)})}function firstAllowed(e){let t=0;return async(r,n)=>{let i=new GithubError(401,"there is no token for this server");for(let[s,o]of e.entries())if(!(s<t))try{let e=await o(r,n);return t=s,e}catch(e){if(!isDenied(e))throw e;i=s===t?e:i}throw i}}function isDenied(e){if(!(e instanceof GithubError)||/rate limit/i.test(e.message))return!1;let{status:t}=e;return 401===t||403===t||(0,n.c4)(e)&&!isVersionNotFound(e)}function createRequest(e){let t;return async(r,n)=>{t??=e();let{request:i}=await t;try{let{data:e,headers:t}=await i(r,{...n});return{data:e,link:t.link??""}}catch(e){throw toGithubError(e)}}}async function loadPlugins(){let[{retry:e},{throttling:t}]=await Promise.all([Promise.all([r.e(251),r.e(735)]).then(r.bind(r,9735)),Promise.all([r.e(251),r.e(856)]).then(r.bind(r,6856))]);return[e,t]}function clientOptions({apiUrl:e,fetch:t,log:r,onWait:n,until:s}){let onRateLimit=(e,{method:t,url:r},i,o)=>(n(`GitHub limits the rate of requests: ${t} ${r} must wait for ${e} s`),o<5&&Date.now()+1e3*e<s),mute=()=>void 0;return{baseUrl:e,userAgent:"multiarch-build",log:{debug:mute,info:mute,warn:r,error:r},request:{fetch:withTimeouts((0,i.oJ)(t,0x1000000),s)},retry:{doNotRetry:[400,401,403,404,410,422,429,451]},throttle:{onRateLimit,onSecondaryRateLimit:onRateLimit}}}function withTimeouts(e,t){return(r,n)=>e(r,{...n,signal:AbortSignal.timeout(Math.max(1,Math.min(3e4,t-Date.now())))})}function toGithubError(e){if(!(e instanceof Error)||!("status"in e)||"number"!=typeof e.status||!("response"in e))return e;let t=(0,s.e1)((0,s.qY)((0,s.qY)(e.response).data).message);return new GithubError(e.status,t||e.message,e)}},6068:(e,t,r)=>{function detectPlatform({serverUrl:e,apiUrl:t}){return"https://github.com"===e?"github.com":/\/api\/v1\/*$/.test(t)?"forgejo":/\/api\/v3\/*$/.test(t)?"enterprise-server":/^https:\/\/[^/]+\.ghe\.com$/.test(e)?"ghe.com":"unknown"}function defaultApiUrl(e){return"https://github.com"===e?"https://api.github.com":`${e}/api/v3`}function acceptsJobToken({serverUrl:e,apiUrl:t},r){let originOf=e=>URL.canParse(e)?new URL(e).origin:void 0,n=originOf(r);return void 0!==n&&[e,t].map(originOf).includes(n)}function isForgejoRunner(e){return"true"===e.FORGEJO_ACTIONS||"true"===e.GITEA_ACTIONS}r.d(t,{Cr:()=>acceptsJobToken,du:()=>isForgejoRunner,li:()=>detectPlatform,zq:()=>defaultApiUrl})},1793:(e,t,r)=>{r.d(t,{XC:()=>createRunStatusFetcher,_G:()=>parseRunId});var n=r(7268),i=r(8453),s=r(5095);function createRunStatusFetcher(e,t){let[r="",i=""]=t.split("/");return async t=>{try{return parseRun((await e("GET /repos/{owner}/{repo}/actions/runs/{id}",{owner:r,repo:i,id:t})).data)}catch(e){if((0,n.c4)(e))return"unknown";if(isDenied(e))return 401===e.status?"rejected":"denied";throw e}}}function isDenied(e){return e instanceof s.E1&&(401===e.status||403===e.status)&&!/rate limit/i.test(e.message)}let o=["completed","success","failure","cancelled","skipped"],a=["created_at","started_at","created"],c=["updated_at","completed_at","updated"];function parseRun(e){let t=(0,i.qY)(e),timeOf=e=>Date.parse(e.map(e=>(0,i.e1)(t[e])).find(e=>""!==e)??""),[r,n]=[timeOf(a),timeOf(c)],s=o.includes((0,i.e1)(t.status))&&!Number.isNaN(n);return{completed:s,endedAt:s?n:1/0,createdAt:Number.isNaN(r)?1/0:r}}function parseRunId(e){return/^pr-(\d+)(?:-|$)/.exec(e)?.[1]??/^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(e)?.[1]}},9711:(e,t,r)=>{r.d(t,{O:()=>wordingOf});var n=r(8561);let i="`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",s={pathNotFound:{ci:"; does a step with `actions/checkout` run before this one?",commandLine:""},noDockerfile:{ci:"Check `file` and `context`; a step with `actions/checkout` must run before this one.",commandLine:"Check the directory of the build context, and `--file`."},afterwards:{ci:"The post step deletes",commandLine:"When the command ends, it deletes"},runDirectory:{ci:"on this runner the run's private directory, with agent, connections and logins",commandLine:"on this machine the private directory of the command, with connections and logins"},cancelled:{ci:"Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build",commandLine:"Stopped by a signal, as of Ctrl-C"},cancelledHint:{ci:"The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step removes what this run created.",commandLine:"What this run created is removed now. Run the command again to build."},unknownHost:{ci:`has no line for {name}: run \`{scan}\` on a machine that you trust, never in the job; compare \`{scan} | ssh-keygen -lf -\` with the output of ${i} on the node itself; then store the lines in a variable and pass it here`,commandLine:`has no line for {name}, and neither has your \`known_hosts\`: connect once with \`ssh {host} true\`, and compare the fingerprint with the output of ${i} on the node itself`}};function wordingOf(e,t={}){return s[e][(0,n.N)()?"commandLine":"ci"].replace(/\{(\w+)\}/g,(e,r)=>t[r]??e)}},4578:(e,t,r)=>{r.d(t,{Kb:()=>onlyBuilder,SQ:()=>s,jX:()=>createRunChecker,xF:()=>n,zT:()=>i});let n=5184e5,i=12096e5,s=6e5;function classifyRunRef(e,t){return e.scope!==t.scope?e.age>n?"finished":"running":e.runId!==t.runId?"unknown":t.attemptsEnd&&e.runAttempt<t.runAttempt?"finished":"running"}function hasEnded(e,t,r){return"string"==typeof e?t>n:e.completed?r-e.endedAt>6e5:Math.min(t,r-e.createdAt)>n}function createRunChecker(e,t,r=Date.now){let n=new Map;return{isFinished:async i=>{let s=classifyRunRef(i,e);return"unknown"===s?hasEnded(await (e=>{let r=n.get(e);if(r||n.size>=30)return r??Promise.resolve("unknown");let i=t(e).catch(()=>"unknown");return n.set(e,i),i})(i.runId),i.age,r()):"finished"===s}}}function onlyBuilder(e){return{isFinished:({name:t=""})=>Promise.resolve(t.startsWith(`${e}-`))}}},1173:(e,t,r)=>{r.d(t,{Mf:()=>failConflicts,Sw:()=>failEach,WE:()=>passes,qC:()=>failFor,rE:()=>Diagnostics});var n=r(4231);function passes(e,t,r){let n=r.find(([e])=>e);return n&&e(n[1],t),void 0===n}function failEach(e,t){for(let[r,n]of t)r&&e(n)}function failFor(e,t,r){return(i,s=r)=>e({input:t,...void 0!==s&&{given:(0,n.ml)(s)},expected:i})}function failConflicts({text:e,report:t},r){for(let[n,i,s]of r)for(let r of i.filter(t=>n&&!/^(false)?$/i.test(e(t))))failFor(t,r,/^true$/i.test(e(r))?e(r):void 0)(s)}let Diagnostics=class Diagnostics{#e=new Map;#t=new Map;#r=[];#n=[];useAlias(e,t){this.#t.set(e,t)}report=e=>{let t=this.#i(e.input);this.#e.set(JSON.stringify([t,e.given,e.expected]),{...e,input:t})};warn=e=>{this.#r.push(e)};note=e=>{this.#n.push(e)};hasIssue=(...e)=>[...this.#e.values()].some(({input:t})=>e.some(e=>this.#i(e)===t));get warnings(){return this.#r}get notes(){return this.#n}throwIssues(){if(this.#e.size>0)throw new n.dz([...this.#e.values()],this.#r)}#i(e){return this.#t.get(e)??e}}},8425:(e,t,r)=>{r.d(t,{s:()=>LocalPaths,q:()=>c});var n=r(3024),i=r(6760),s=r(9711),o=r(2243),a=r(1173);let readLink=e=>{try{return(0,n.readlinkSync)(e)}catch{return}};function findLeavingLink(e,t,r=readLink){let n=resolveLinks(t,r)??t,s=[t,n].find(t=>isWithin(e,t));if(void 0===s)return;let o=i.posix.relative(s,e).split("/"),a=o.map((e,t)=>i.posix.join(s,...o.slice(0,t+1))).map(e=>({link:e,target:resolveLinks(e,r)})),c=a.find(({target:e})=>void 0===e||!isWithin(e,n));if(void 0!==c||isInGit(o))return c;let l=a.find(({target:e=""})=>isInGit(i.posix.relative(n,e).split("/")));return l&&{...l,isGit:!0}}function isInGit(e){return e.includes(".git")}function isWithin(e,t){return e===t||e.startsWith("/"===t?"/":`${t}/`)}function resolveLinks(e,t){let r=e.split("/"),n="/",s=0;for(let e=r.shift();void 0!==e;e=r.shift()){let o=i.posix.join(n,e),a=o===n||isWithin(o,"/proc")?void 0:t(o);if(void 0!==a&&++s>40)return;void 0===a?n=o:(r.unshift(...a.split("/")),a.startsWith("/")&&(n="/"))}return n}function specialMessage(e="special"){return`is ${e}: replace it by a file or directory`}function leavingMessage({link:e,target:t,isGit:r},n){let s=i.posix.relative(n,e);return void 0===t?`is in a loop of symbolic links at \`${s}\`: replace the link`:`${r?"enters a Git repository":"leaves the workspace"} through the symbolic link \`${s}\`, which leads to ${t}: replace the link by a file or directory, or write the path \`${t}\` itself`}let c={exists:n.existsSync,read:o.XF,readLink:readLink,specialKind:o.I2};let LocalPaths=class LocalPaths{workspace;#s;#o;#a=new Set;constructor(e,t,r){this.workspace=e,this.#s=t,this.#o=r}get used(){return[...this.#a]}absolute(e){return i.posix.resolve(this.workspace,e)}use(e,t,r="read"){let n=this.absolute(e);this.#a.add(["file","variants"].includes(t)&&this.isFile(n)?i.posix.dirname(n):n);let s=findLeavingLink(n,this.workspace,this.#s.readLink);return s?(0,a.qC)(this.#o,t)(leavingMessage(s,this.workspace),e):(0,a.WE)((0,a.qC)(this.#o,t),e,this.#c(n,r)),n}#c(e,t){let r=this.#s.specialKind?.(e),n="connect"===t?"a socket"===r:"archive"===t&&!isWithin(e,this.workspace);return[[void 0!==r&&!n,specialMessage(r)],["archive"===t&&this.isDirectory(e),"is a directory: write the path of a file, such as `out.tar`"],["directory"===t&&this.isFile(e),"is a file: write the path of a directory, or remove the file"]]}readFile(e,t){let r=this.absolute(e),n=findLeavingLink(r,this.workspace,this.#s.readLink);return(0,a.WE)(t,e,[[void 0!==n,n?leavingMessage(n,this.workspace):""],[this.isDirectory(r),"is a directory: write the path of a file"],[!this.exists(r),`was not found: ${r}`]])?this.#l(r,t):""}exists(e){return this.#s.exists(e)}isDirectory(e){return this.#s.exists(`${e}/.`)}isFile(e){return this.exists(e)&&!this.isDirectory(e)}tryRead(e){try{return this.#s.read(e).trim()}catch{return}}#l(e,t){let r=this.tryRead(e);return void 0===r&&t(`cannot be read: the job's user must be able to read ${e}, a file of at most 4 MiB`),r??""}get checkoutHint(){return this.exists(i.posix.join(this.workspace,".git"))?"":(0,s.O)("pathNotFound")}}},4620:(e,t,r)=>{function variableOf(e){return`INPUT_${e.replaceAll(" ","_").toUpperCase()}`}r.d(t,{Qn:()=>variableOf}),r(8425)},8524:(e,t,r)=>{r.d(t,{_:()=>Job});var n=r(3716),i=r(1078),s=r(5095),o=r(8453),a=r(9826),c=r(3024);r(8161);var l=r(6760),u=r(7268),d=r(4506),h=r(2243),f=r(6068);let p={push:trustOfRef,create:trustOfRef,workflow_dispatch:trustOfRef,repository_dispatch:trustOfRef,schedule:()=>"trusted",release:()=>"trusted",merge_group:()=>"pr",pull_request:trustOfPullRequest,pull_request_target:trustOfPullRequest,pull_request_review:trustOfPullRequest,pull_request_review_comment:trustOfPullRequest,workflow_run:trustOfTriggeringRun};function classifyTrust(e){let{name:t,payload:r}=e,n=Object.hasOwn(p,t)?p[t]:void 0;return r&&n?[r,(0,o.qY)(r.client_payload)].filter(e=>(0,o.u4)(e.pull_request)).map(t=>trustOfPullRequest({...e,payload:t})).reduce(lowest,n({...e,payload:r})):"fork"}let m=["fork","pr","trusted"];function lowest(e,t){return m.indexOf(e)<m.indexOf(t)?e:t}function trustOfRef({ref:e,isProtected:t,payload:r}){return e.startsWith("refs/tags/")?"trusted":e.startsWith("refs/heads/")?e.startsWith("refs/heads/gh-readonly-queue/")?"pr":t||isDefaultBranch(e.slice(11),r)?"trusted":"pr":"fork"}function trustOfPullRequest({repository:e,payload:t}){let r=(0,o.qY)(t.pull_request),n=(0,o.qY)(r.head);return!(1===r.flow||""===n.label||isAgitRef(n.ref))&&isRepository(n.repo,e)?"pr":"fork"}function isAgitRef(e){return(0,o.e1)(e).startsWith("refs/pull/")}let g=["pull_request","pull_request_review","pull_request_review_comment"],w=[...g,"push","create"];function readOnlyTrigger(e){let{name:t,actor:r}=e;return g.includes(t)&&"fork"===classifyTrust(e)?"fork":w.includes(t)&&"dependabot[bot]"===r?"Dependabot":void 0}let y=new Set(["push","create","workflow_dispatch","schedule","release"]),v=new Set(["pull_request","merge_group"]);function trustOfTriggeringRun({repository:e,payload:t}){let r=(0,o.qY)(t.workflow_run),n=(0,o.e1)(r.event);return!isRepository(r.head_repository,e)||isAgitRef(r.head_branch)?"fork":y.has(n)?isDefaultBranch((0,o.e1)(r.head_branch),t)?"trusted":"pr":v.has(n)?"pr":"fork"}function isDefaultBranch(e,t){return""!==e&&e===(0,o.qY)(t.repository).default_branch}function isRepository(e,t){let r=(0,o.e1)((0,o.qY)(e).full_name);return""!==r&&r.toLowerCase()===t.toLowerCase()}function event_readEvent(e,t=()=>void 0,r){let variable=(t,r="")=>e[`GITHUB_${t}`]??e[`FORGEJO_${t}`]??e[`GITEA_${t}`]??r,n=withRepository(readPayload(variable("EVENT_PATH"),t),r),i=variable("SERVER_URL","https://github.com").replace(/\/+$/,""),s=variable("REPOSITORY"),[a,c,u]=[variable("EVENT_NAME"),variable("REF"),variable("SHA")],[d,h]=[variable("ACTOR"),"true"===variable("REF_PROTECTED")],p={name:a,ref:c,repository:s,payload:n,isProtected:h,actor:d},m=readOnlyTrigger(p);return{serverUrl:i,apiUrl:variable("API_URL",(0,f.zq)(i)),repository:s,runId:variable("RUN_ID","0"),runAttempt:Number(variable("RUN_ATTEMPT","1")),name:a,ref:c,trust:classifyTrust(p),...m&&{readOnlyTrigger:m},sha:u,actor:d,workspace:(0,l.resolve)(variable("WORKSPACE",process.cwd())),now:new Date,...n&&!(0,o.u4)(n.repository)&&{lacksRepository:!0},...n?.is_dirty===!0&&{isDirty:!0},...parseCommitDate(n??{},u),...parsePullRequest(n??{}),...parseRepository((0,o.qY)(n?.repository),{serverUrl:i,repository:s,name:a,ref:c})}}function withRepository(e,t){return e&&(0,o.u4)(t)&&!(0,o.u4)(e.repository)?{...e,repository:t}:e}function parseRepository(e,{serverUrl:t,repository:r,name:n,ref:i}){let s=(0,o.e1)(e.default_branch)||scheduledBranch(n,i),a=e.private;return{...""!==s&&{defaultBranch:s},..."boolean"==typeof a&&{isPrivate:a},...parseOwnerKind((0,o.qY)(e.owner)),repositoryMetadata:parseMetadata(e,t,r)}}function scheduledBranch(e,t){return"schedule"===e?t.replace(/^refs\/heads\//,""):""}function parsePullRequest(e){let t=(0,o.qY)(e.pull_request),r=e.number??t.number,n=(0,o.e1)((0,o.qY)(t.head).sha),i=(0,o.e1)(e.base_ref)||(0,o.e1)((0,o.qY)(t.base).ref);return{..."number"==typeof r&&{number:String(r)},...""!==n&&{headSha:n},...""!==i&&{baseRef:i}}}function parseOwnerKind({type:e}){return"Organization"===e?{ownerKind:"orgs"}:"User"===e?{ownerKind:"users"}:{}}function parseCommitDate(e,t){let r=[...(0,o.DD)(e.commits),e.head_commit].map(o.qY),n=new Date((0,o.e1)(r.find(({id:e})=>e===t&&""!==t)?.timestamp));return Number.isNaN(n.getTime())?{}:{commitDate:n}}function parseMetadata(e,t,r){let[n="",...i]=(0,o.DD)(e.licenses).map(o.e1);return{title:(0,o.e1)(e.name)||(r.split("/")[1]??""),description:(0,o.e1)(e.description),url:""===e.html_url?"":(0,o.e1)(e.html_url)||repositoryPage(t,r),license:(0,o.e1)((0,o.qY)(e.license).spdx_id)||(0===i.length?n:"")}}function repositoryPage(e,t){return""===t?"":`${e}/${t}`}function readPayload(e,t){try{let t=JSON.parse((0,c.readFileSync)(e,"utf8"));if((0,o.u4)(t))return t;throw Error("not a JSON object")}catch(n){let r=""===e?"GITHUB_EVENT_PATH is not set":`GITHUB_EVENT_PATH is ${e}`;t(`Cannot read the event payload (${r}): ${(0,u.gJ)(n)}. ${b}`);return}}let b="The run has the trust level `fork`, the lowest.";function createEventDetails(e,{repository:t},{signal:r,log:n}){let[i="",s=""]=t.split("/"),fetchData=async(t,o={})=>{try{return(await (0,a.zr)(r,e(t,{owner:i,repo:s,...o}))).data}catch(e){n(`The API does not answer ${t}: ${String(e)}`);return}};return{repository:()=>fetchData("GET /repos/{owner}/{repo}"),commitDate:async e=>{let t=(0,o.qY)(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}",{sha:e})),dateOf=e=>(0,o.e1)((0,o.qY)((0,o.qY)(e).committer).date),r=new Date(dateOf(t.commit)||dateOf(t));return Number.isNaN(r.getTime())?void 0:r}}}var k=r(1793),$=r(9711),E=r(4578),_=r(4620);function secretVariablesOf(e){return[...(e[(0,_.Qn)("secret-envs")]??"").matchAll(/=\s*"?(\w+)/g)].map(([,e=""])=>e)}var S=r(1931),x=r(1025),O=r(4070),R=r(5525),P=r(4231),T=r(3066);function formatInputIssues(e){let t=new Set(e.map(({input:e})=>e)).size;return[`${t} invalid input${1===t?"":"s"}`,...e.map(formatIssue)].join("\n")}function formatIssue({input:e,given:t,expected:r}){return`${e}: ${void 0===t?"":`"${t}" `}${r}`}r(9310),r(4931),r(7270);let BuildErrors=class BuildErrors extends u.tQ{record;constructor(e,t){super(e),this.name="BuildErrors",this.record=t}};async function reportFailure(e,t){let{headline:r,body:n}=(0,u.Wk)(e);e instanceof P.dz?(e.warnings.forEach(e=>O.t.warn(e)),i.C1((0,T.n)(formatInputIssues(e.issues)))):(O.t.line((0,T.n)(n)),i.C1((0,T.n)(r))),await writeSummary(await failureSummary(e),t)}async function failureSummary(e){let{renderErrorSummary:t,renderFailedSummary:n}=await r.e(973).then(r.bind(r,8973));if(e instanceof BuildErrors)return n(e.record,performance.now());let{headline:i,body:s}=(0,u.Wk)(e);if(!(e instanceof P.dz))return t(i,s);let[o="",...a]=formatInputIssues(e.issues).split("\n");return t(o,a.join("\n"))}let C={secrets:new Set,isWanted:!0};async function writeSummary(e,{secrets:t,isWanted:n}=C){if(!process.env.GITHUB_STEP_SUMMARY||!n)return;let{limitSummary:s,maskSecrets:o}=await r.e(973).then(r.bind(r,8973));await i.z.addRaw(s(o(e,t))).write().catch(e=>i.$e(`The summary could not be written: ${String(e)}`))}let Job=class Job{env=process.env;log=O.t;event=event_readEvent(process.env,O.t.warn);#u=i.V4("github-token");#d=new Set;summary={secrets:this.#d,isWanted:!0};#h;constructor(){(0,h.rz)(),(0,n.Y)(),(0,d.rz)(secretVariablesOf(process.env))}get signal(){if(!this.#h){let e=new AbortController;for(let t of["SIGINT","SIGTERM"])process.on(t,()=>e.abort());this.#h=e}return this.#h.signal}mask(e){for(let t of e)this.#d.has(t)||i.Pq(t),this.#d.add(t)}packages(e,t){let{fetch:r}=e;return{choice:t,platform:this.event,token:this.#u,ownerKind:this.event.ownerKind,registries:e,githubClient:(e,t,n)=>(0,s.Du)({...this.#f(r,n),apiUrl:e,token:t}),clock:{now:Date.now,sleep:a.yy}}}fetchRunStatus(e,t=1e4){let r;return""===this.#u?()=>Promise.resolve("no-token"):n=>(r??=(0,k.XC)((0,s.bg)(this.#f(e,Date.now()+t)),this.event.repository))(n)}eventDetails(){if(""===this.#u||""===this.event.repository)return;let e=this.#f((0,S.Hy)(this.env),Date.now()+5e3),t=AbortSignal.timeout(5e3);return createEventDetails((0,s.bg)(e),this.event,{signal:t,log:this.log.debug})}runs(e){let{runId:t,runAttempt:r}=this.event,n="forgejo"!==(0,f.li)(this.event),i={scope:(0,R.F7)(this.event),runId:t,runAttempt:r,attemptsEnd:n};return(0,E.jX)(i,this.fetchRunStatus(e))}async run(e){return await e().catch(e=>reportFailure(this.#h?.signal.aborted?cancelled(e):e,this.summary)),await (0,x.NS)()}#f(e,t){let{debug:r,info:n}=this.log;return{apiUrl:this.event.apiUrl,token:this.#u,fetch:e,until:t,log:r,onWait:n}}};function cancelled(e){return e instanceof u.yo&&"cancelled"===e.code?e:new u.yo({code:"cancelled",message:(0,$.O)("cancelled"),hint:(0,$.O)("cancelledHint"),details:e instanceof u.yo?[e.message,...e.details]:[],cause:e})}},9043:(e,t,r)=>{r.d(t,{i:()=>preparePost,g:()=>storeDownload});var n=r(3024),i=r(3269),s=r(7268),o=r(314),a=r(4578);async function collectRunnerGarbage(e,t,r,n=e.parents){let i=[],c=[],remove=async e=>{let{path:n,age:l,owner:u,runner:d}=e;if("working"!==d&&(u?.scope!==t.scope||u.runId!==t.runId)&&("gone"===d||(u?await r.isFinished({...u,age:l}):l>a.xF)))try{await (0,o.Lr)(n),i.push(n)}catch(e){c.push(`${n}: ${(0,s.gJ)(e)}`)}};try{return await Promise.all((await (0,o.hx)(e,n)).map(remove)),{removed:i,failed:c,strays:await (0,o.o5)(e)}}catch(e){return{removed:i,failed:[...c,(0,s.gJ)(e)],strays:0}}}var c=r(9826),l=r(6086),u=r(5141);r(7030);var d=r(6760),h=r(8453),f=r(2243);function loadRegistryHosts(e){return Object.fromEntries(Object.entries((0,h.qY)((0,h.Bl)((0,f.o_)(e)))).map(([e,t])=>{let r=(0,h.qY)(t);return[e,{ca:(0,h.e1)(r.ca),http:!0===r.http,insecure:!0===r.insecure,mirrors:(0,h.DD)(r.mirrors).map(h.e1)}]}))}var p=r(685),m=r(5525),g=r(1970),w=r(3179),y=r(539),v=r(9298);async function dropTokenIfJobHasLogin(e,{images:t,push:r,registries:n,log:i}){let o=(0,y.K)({...n,log:()=>void 0},AbortSignal.timeout(1e4)),check=async e=>{if(await n.credentials(e)===void 0)return;let t=await o(e);try{return await (r?(await t.checkPush(e.path)).ended:t.ping()),""}catch(e){return isRejected(e)?void 0:(0,s.gJ)(e)}},isReplaced=async({registry:e,isPlatformToken:r})=>{let n=t.filter(t=>t.registry===e);if(!r||0===n.length)return!1;let s=await Promise.all(n.map(check));if(s.includes(void 0))return!1;let o=s.find(e=>""!==e),a=void 0===o?"":` It could not be checked: ${o}`;return i.info(`${e}: using the existing login instead of the token.${a}`),!0},a=await Promise.all(e.map(isReplaced));return e.filter((e,t)=>!a[t])}function isRejected(e){return e instanceof v.gl&&("denied"===e.kind||"unauthorized"===e.kind)}var b=r(4506),k=r(4231);function findStepLogin({registry:e,path:t},r){let n=(0,w.Y4)(e);return r.filter(e=>(0,w.Y4)(e.registry)===n&&appliesTo(e,t)).sort((e,t)=>precision(t)-precision(e))[0]}function originOf({isPlatformToken:e}){return e?"token":"inputs"}function appliesTo({scope:e=""},t){let[r="",n="push"]=e.split("@");return(""===r||r===t)&&n.split(",").includes("push")}function precision({scope:e}){return void 0===e?0:e.startsWith("@")?1:2}async function credentialsFor(e,t,r,n){let i=findStepLogin(e,t);if(i)return{username:i.username,password:i.password,origin:originOf(i)};let s=(0,w.Y4)(e.registry),o=(0,h.qY)(r),a=(0,w.kn)(s,o),c=parseHelperOutput((""===a?void 0:await n(a,s))??"")??(0,w._2)(s,o);return c&&{...c,origin:"job"}}function createHelperRunner({debug:e,info:t}){let r=new Map,run=async(r,n)=>{let i=`docker-credential-${r}`;try{let{code:r,stdout:s,stderr:o}=await (0,c.cZ)(`${i} (${n})`,(0,b.m0)(i,["get"],{input:n,deadline:2e4}),t);if(0===r)return s;e(`${i} has no login for ${n} (exit code ${r}): ${(0,k.ml)(s||o)}`)}catch(t){e(`${i} could not be started for ${n}: ${(0,s.gJ)(t)}`)}};return(e,t)=>{let n=r.get(t)??run(e,t);return r.set(t,n),n}}function missingHelpers(e,t,r){let i=(0,h.qY)(e),s=[...new Set([...t.map(e=>(0,w.kn)((0,w.Y4)(e),i)),(0,h.e1)(i.credsStore)])].filter(e=>""!==e),o=(r.PATH??"").split(d.delimiter);return s.map(e=>`docker-credential-${e}`).filter(e=>!o.some(t=>(0,n.existsSync)((0,d.join)(t,e)))).map(e=>({command:e,text:`${e} is not installed, and ${(0,w.dO)(r)} ${$}`}))}let $="names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";function parseHelperOutput(e){let{Username:t,Secret:r}=(0,h.qY)((0,h.Bl)(e)),n=(0,h.e1)(r);if(""!==n)return"<token>"===t?{username:"",password:"",identityToken:n}:{username:(0,h.e1)(t),password:n}}var E=r(9310),_=r(1931),S=r(5609),x=r(4070);function createRegistryAccess(e,t,r={}){let n=new Map;return{missingHelper:e=>missingHelpers(t,[e],process.env)[0],isPlain:e=>r[e]?.http===!0,credentials:createCredentials(e,t),fetch:(0,_.Hy)(process.env,r),rawFor:e=>{let t=n.get(e)??(0,S.V)(process.env,r,e);return n.set(e,t),t},log:x.t.debug,onWait:(e,t)=>6e4===t?x.t.warn(e):x.t.info(e)}}let O=createHelperRunner(x.t);function createCredentials(e,t){let r=new Map;return n=>{let i=(0,E.Sh)(n),s=r.get(i)??credentialsFor(n,e,t,O);return r.set(i,s),s}}async function resolveLogins(e,t){let{logins:r,images:n,required:i=n,sources:s=[],push:o,hosts:a}=t,{env:l,log:u}=e,d=(0,w.Wr)(l,u.warn),h=createRegistryAccess([],d,a),f=await (0,c.cZ)("logins",exchangeKeys(e,r,{isMirror:e=>n.some(({registry:t})=>t===e)&&!i.some(({registry:t})=>t===e),fetch:h.fetch}),u.info),p=await dropTokenIfJobHasLogin(f,{images:n,push:o,registries:h,log:u}),m=s.filter(e=>!n.some(({registry:t})=>t===e.registry)),g=await dropTokenIfJobHasLogin(p,{images:m,push:!1,registries:h,log:u}),y=g.flatMap(({password:e})=>e.split(/[\r\n]+/)).map(e=>e.trim());return e.mask(y.filter(e=>e.length>3)),{logins:g,registries:createRegistryAccess(g,d,a),dockerConfig:d}}async function exchangeKeys({env:e,log:t},n,{isMirror:i,fetch:o}){let a={env:e,fetch:o},exchange=async e=>{if(!e.some(({ecr:e=!1,hubOidc:t=!1})=>e||t))return e;let{exchangeHubTokens:t}=await r.e(987).then(r.bind(r,5987)),{exchangeEcrKeys:n}=await r.e(705).then(r.bind(r,6705));return await n(await t(e,a),a)},c=exchange(n.filter(({registry:e})=>!i(e))),l=n.filter(({registry:e})=>i(e)).map(async e=>await exchange([e]).catch(r=>(t.warn(`No login at ${e.registry}, which has only mirrors: ${(0,s.gJ)(r)}`),[])));return[...await c,...(await Promise.all(l)).flat()]}var R=r(90);let loadInputs=()=>r.e(919).then(r.bind(r,4919));async function preparePost(e,t){let{event:r,log:n,signal:i}=e,{dir:s,main:o,cleanup:a,began:c,images:l}=t,u=await loadHosts(e,s),{fetch:d}=createRegistryAccess([],{},u),h={scope:(0,m.F7)(r),runId:r.runId};return{request:{dir:s,main:o,tags:a,began:c,event:r,images:l},ports:{openPackages:()=>openPackages(e,t,u),openNodes:t=>openNodesAgain(e,t),authenticate:()=>restoreAgent(e,s),collectRunnerGarbage:()=>collectRunnerGarbage(s,h,e.runs(d)),log:n,signal:i}}}async function loadHosts({env:e,event:t,log:r},n){if((0,p.w)(n))return loadRegistryHosts(n.registries);try{let{readPostRegistries:r}=await loadInputs();return await r(e,t)}catch(e){return r.warn(`registries: ${(0,s.gJ)(e)}`),{}}}async function openPackages(e,{images:t,packagesApi:r},n){let{readPostLogins:i}=await loadInputs(),s=await i(e.env,e.event,t),{registries:o}=await resolveLogins(e,{logins:s,images:t,push:!0,hosts:n});return e.packages(o,r)}async function openNodesAgain({env:e,event:t},n){let[{readPostNodes:i},{openLocal:s,openNodes:o}]=await Promise.all([loadInputs(),r.e(241).then(r.bind(r,8241))]),{localFallback:a,...c}=await i(e,t),u=c.nodes.filter(e=>(0,l.SV)(e).collector),d={...c,nodes:u,dir:n,agent:e.SSH_AUTH_SOCK,workspace:t.workspace},[h,f]=await Promise.all([o(d,(0,p._0)(n)),s(a)]);return"string"==typeof f?h:[...h,{spec:a,node:f}]}async function restoreAgent({env:e},{agentSocket:t}){let{readPostKeys:r}=await loadInputs(),i=r(e);if(0!==i.length){if(await (0,c.Qq)(t))return void await (0,u.U)(t,i);(0,n.rmSync)(t,{force:!0}),await (0,u.I)(t,i)}}async function storeDownload({env:e,log:t,signal:r}){let n=(0,R.HT)();n&&!r.aborted&&await (0,i.OJ)(n,g.rJ.choose(e.RUNNER_TEMP).path,t)}},3066:(e,t,r)=>{r.d(t,{n:()=>forReader});let n=["github-token","password","registry-auth","secrets","sign-key","sign-password","ssh-private-key"];function secretVariable(e){return`MULTIARCH_BUILD_${e.replaceAll("-","_").toUpperCase()}`}var i=r(8561);let s=new Set(["nodes","builder","endpoint","append","driver","ssh-private-key","ssh-known-hosts","ssh-config","fallback","fail-fast","keep-builder","keep-state","trust","fork-secrets","use","version","cache-binary","install","driver-opts","buildkitd-flags","buildkitd-config-inline","buildkitd-config","image","tags","flavor","platforms","context","file","target","build-args","labels","annotations","provenance","sbom","attests","add-hosts","allow","build-contexts","network","no-cache","no-cache-filters","pull","secrets","secret-envs","secret-files","shm-size","ssh","cgroup-parent","ulimit","call","variant","variants","test","test-timeout","test-target","cache","push","partial","load","outputs","cache-from","cache-to","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","username","password","registry","registry-auth","ecr","login","logout","registries","github-token","otlp-endpoint","summary","cleanup","packages-api","dry-run","from","to","platforms","referrers","existing","sign","sign-key","sign-password","sign-config","sign-root","sign-log","cosign-release","dry-run","username","password","registry","registry-auth","ecr","registries","github-token","otlp-endpoint","image","tags","exclude-tags","older-than","run-id","pr-number","keep-n-tagged","untagged","unmarked","dry-run","username","password","registry-auth","registries","github-token","packages-api"]),o=[[/\b([Tt])his runner\b/g,"$1his machine"],[/\bon the runner\b/g,"on this machine"],[/\b([Rr])un the job again\b/g,"$1un the command again"],[/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g,""],[/\bin the job image\b/g,"on this machine"],[/\bfrom this job\b/g,"from this machine"],[/\bThis job has no permission\b/g,"Your user has no permission"],[/\bby this job\b/g,"by your user"],[/\b(The|the) user of this job\b/g,"$1 user of this command"],[/\bthe job's user\b/g,"your user"],[/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g,"your ssh-agent"],[/\bthe job’s own Docker login, from an earlier step or from the runner\b/g,"the one of your Docker CLI"],[/\bThe job has no login at this registry:.*/gs,"You have no login at this registry: run `docker login`."],[/\bMount the Unix socket of the engine into the job\b/g,"Set DOCKER_HOST to the Unix socket of the engine"],[/\bin the step's `env`/g,"in the environment"],[/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g,""],[/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g,"Set `ssh-private-key`."],[/`SSH_AUTH_SOCK` of the job\b/g,"`SSH_AUTH_SOCK` of your shell"],[/\bthe job token \(/g,"the token ("],[/\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,"give the token the scope `write:packages`, and its user the Write role"],[/\bThe job needs `permissions: packages: write`, and .*/g,"The token needs the scope `delete:packages`, and its user the Admin role for the package."],[/\bGive the job `permissions: actions: read`/g,"Use a token that may read runs"],[/\bWithout `permissions: actions: read`/g,"Without a token that may read runs"],[/\bThe step sets no secret with the id `([\w.-]+)`.*/gs,"No secret with the id `$1` has a value: set it in `secrets`."],[/\brelative to the workspace\b/g,"relative to the working directory"],[/\bneeds the OIDC token of the job: .*/g,"needs the OIDC token of a CI job: write `sign: key`"],[/: write `\$\{\{ github\.event\.number \}\}`/g,": write `17`, for example"]];function forCommandLine(e){let[t="",...r]=e.split("\n").map(renderLine);if(!/^\d+ invalid inputs?$/.test(t))return[t,...r].join("\n");let n=r.map(e=>e.replace(/^([a-z-]+)(?=: )/,e=>optionOf(e)??e));return[t.replace("input","option"),...n].join("\n")}function forReader(e){return(0,i.N)()?forCommandLine(e):e}function renderLine(e){return/^\s*\|/.test(e)?e:nameOptions(o.reduce((e,[t,r])=>e.replace(t,r),e))}function nameOptions(e){return e.replace(/(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g,(e,t,r,n)=>{let i=optionOf(r);return void 0===i||void 0===n&&(void 0!==t||"ssh"===r)?e:`${t??""}\`${i}${void 0===n?"":` ${n}`}\``})}function optionOf(e){if(s.has(e))return n.includes(e)?secretVariable(e):`--${e}`}},4070:(e,t,r)=>{r.d(t,{t:()=>o});var n=r(1078),i=r(1025),s=r(3066);let o={info:e=>n.pq((0,i.Fy)((0,s.n)(e))),line:e=>void(0,i.x1)([e]),warn:e=>n.$e((0,s.n)(e)),debug:e=>n.Yz(e),annotate:({title:e,message:t,file:r,line:i})=>n.$e(t,{title:e,...void 0!==r&&{file:r},...void 0!==i&&{startLine:i}}),lines:i.x1}},90:(e,t,r)=>{r.d(t,{HT:()=>loadDownload,jx:()=>loadMainState});var n=r(1078),i=r(3269),s=r(101),o=r(9310),a=r(1970);function loadMainState(){let e=n.Gu("dir"),t=n.Gu("cleanup");return""===e?void 0:{dir:new a.rJ(e),main:n.Gu("main"),cleanup:"always"===t||"never"===t?t:"auto",packagesApi:s.Az[n.Gu("packages-api")]??"auto",images:n.Gu("images").split(" ").flatMap(e=>(0,o.SU)(e,()=>void 0)??[]),began:Number(n.Gu("began"))}}function loadDownload(){return(0,i.wN)(n.Gu("buildx"))}},3344:(e,t,r)=>{r.d(t,{Hn:()=>isTrue,yG:()=>parseBoolean});var n=r(4231);function parseBoolean(e,t,r){return!!/^(true|True|TRUE)$/.test(t)||(/^(false|False|FALSE)$/.test(t)||r({input:e,given:(0,n.ml)(t),expected:"is neither `true` nor `false`"}),!1)}function isTrue(e=""){return/^(1|t|true)$/i.test(e)}},8561:(e,t,r)=>{r.d(t,{N:()=>runsForCommandLine});function runsForCommandLine(e=process.env){return"true"===e.MULTIARCH_BUILD_COMMAND_LINE}},3716:(e,t,r)=>{r.d(t,{Y:()=>allowManyListeners,_:()=>mapConcurrent});var n=r(8474);async function mapConcurrent(e,t,r=8){let n=[],i=e.entries(),s=!1,worker=async()=>{for(let[e,r]of i){if(s)return;try{n[e]=await t(r)}catch(e){throw s=!0,e}}};return await Promise.all(Array.from({length:Math.min(r,e.length)},worker)),n}function allowManyListeners(){(0,n.setMaxListeners)(0)}},1715:(e,t,r)=>{function splitFields(e){let t=/(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y,r=[];for(;;){let n=t.exec(e);if(!n)return;if(r.push(void 0===n[1]?(n[2]??"").trim():n[1].replaceAll('""','"')),""===n[3])return r}}function getAttribute(e,t){return e.find(([e])=>e===t)?.[1]}r.d(t,{D$:()=>getAttribute,Kp:()=>splitFields})},7268:(e,t,r)=>{r.d(t,{Wk:()=>formatError,c4:()=>isNotFound,gJ:()=>errorMessage,tQ:()=>UserErrors,yo:()=>UserError});let UserError=class UserError extends Error{code;hint;details;constructor({code:e,message:t,hint:r,details:n=[],cause:i}){super(t,{cause:i}),this.name="UserError",this.code=e,this.hint=r,this.details=n}get retryable(){return"busy"===this.code}};let UserErrors=class UserErrors extends Error{errors;constructor(e){super(e.map(({message:e})=>e).join("; ")),this.name="UserErrors",this.errors=e}};function formatError(e){if(e instanceof UserErrors&&e.errors.length>1){let t=e.errors.map(formatError);return{headline:t.map(({headline:e})=>e).join("\n"),body:t.map(({headline:e,body:t})=>`${e}
-${t}`).join("\n\n")}}let t=e instanceof UserErrors?e.errors[0]:e;if(t instanceof UserError){let e=t.details.map(e=>`  | ${e}`);return{headline:t.message,body:[...e,t.hint].join("\n")}}return{headline:`Unexpected error: ${errorMessage(t)}`,body:[t instanceof Error?t.stack??"":"","This looks like a bug in multiarch-build: please report it with the lines above."].join("\n")}}function errorMessage(e){return e instanceof Error?e.message:String(e)}function isNotFound(e){return e instanceof Error&&"status"in e&&404===e.status}},4506:(t,r,n)=>{n.d(r,{s3:()=>entryPath,m0:()=>exec,wc:()=>execTool,C2:()=>inheritedEnv,DW:()=>minimalEnv,kp:()=>startProcess,zE:()=>waitForExit,rz:()=>withholdVariables});let i=e(import.meta.url)("node:child_process");var s=n(8161),o=n(6760),a=n(2243);async function exec(e,t,r={}){let{input:n="",deadline:i=6e4,maxOutput:s=0x1000000,signal:o,...a}=r,c=startProcess(e,t,{...a,stdio:["pipe","pipe","pipe"]}),l={isKilled:!1},kill=()=>{l.isKilled=!0,c.kill("SIGKILL"),c.stdout?.destroy(),c.stderr?.destroy()},u=new Output(s,kill),d=new Output(s,kill);c.stdout?.on("data",e=>u.add(e)),c.stderr?.on("data",e=>d.add(e)),c.stdin?.on("error",()=>void 0),c.stdin?.end(n);let h=setTimeout(kill,i);o?.addEventListener("abort",kill,{once:!0});try{let e=await waitForExit(c);return{code:l.isKilled?124:e,stdout:u.text,stderr:d.text}}finally{clearTimeout(h),o?.removeEventListener("abort",kill)}}async function execTool(e,t,{env:r,cwd:i,deadline:s=1e4,maxOutput:o=0x1000000}={}){let a=await Promise.resolve().then(n.bind(n,640)),c={isKilled:!1},kill=()=>{c.isKilled=!0;let e=Number.parseInt(l.text,10);e>0&&killIfRunning(e)},l=new Output(o,kill),u=new Output(o,kill),d=setTimeout(kill,s);try{let n=await a.exec("/bin/sh",["-c",'echo $$ && exec "$0" "$@" </dev/null',e,...t],{env:definedVariables(r??inheritedEnv()),...void 0!==i&&{cwd:i},silent:!0,ignoreReturnCode:!0,delay:500,listeners:{stdout:e=>l.add(e),stderr:e=>u.add(e)}}),s=l.text.slice(l.text.indexOf("\n")+1);return{code:c.isKilled?124:n,stdout:s,stderr:u.text}}finally{clearTimeout(d)}}function killIfRunning(e){try{process.kill(e,"SIGKILL")}catch{}}let Output=class Output{#p;#m;#g=[];#w=0;constructor(e,t){this.#p=e,this.#m=t}add(e){!(this.#w>this.#p)&&(this.#w+=e.length,this.#g.push(e),this.#w>this.#p&&this.#m())}get text(){return Buffer.concat(this.#g).toString("utf8")}};function startProcess(e,t,r={}){let n=process.umask(r.writesForJob?a.Dq:63);try{return(0,i.spawn)(e,[...t],{env:r.env??(r.detached?minimalEnv():inheritedEnv()),stdio:r.stdio??"ignore",detached:r.detached??!1,...void 0!==r.cwd&&{cwd:r.cwd}})}finally{process.umask(n)}}function waitForExit(e){return new Promise((t,r)=>{e.once("error",r),e.once("close",(e,r)=>t(e??128+(r?s.constants.signals[r]:0)))})}function inheritedEnv(){let e=/^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/;return Object.fromEntries(Object.entries(process.env).filter(([t])=>!e.test(t)&&!c.has(t)))}let c=new Set,l=/^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/;function withholdVariables(e){for(let t of e)l.test(t)||c.add(t)}function minimalEnv(){return definedVariables(Object.fromEntries(["PATH","HOME","USER","LOGNAME","LANG","TMPDIR","RUNNER_TRACKING_ID"].map(e=>[e,process.env[e]])))}function definedVariables(e){return Object.fromEntries(Object.entries(e).flatMap(([e,t])=>void 0===t?[]:[[e,t]]))}function entryPath(e){return(0,o.join)((0,o.dirname)(process.argv[1]??""),`../${e}/index.js`)}},2243:(t,r,n)=>{n.d(r,{gR:()=>contains,lw:()=>homeDir,Dq:()=>a,XF:()=>readRegularFile,M1:()=>removeDir,rz:()=>setPrivateUmask,I2:()=>specialKind,Ys:()=>tryList,o_:()=>tryRead,cz:()=>tryReadTail,pb:()=>writePrivate}),n(7598);var i=n(3024);e(import.meta.url)("node:stream/promises");var s=n(8161);let o=process.umask(63);process.umask(o);let a=o;function setPrivateUmask(){process.umask(63)}function homeDir(){try{return(0,s.homedir)()}catch{return"/"}}function tryRead(e){try{let t=(0,i.statSync)(e);return t.isFile()&&t.size<=0x4000000?(0,i.readFileSync)(e,"utf8"):""}catch{return""}}function tryList(e){try{return(0,i.readdirSync)(e)}catch{return[]}}function readRegularFile(e){let t=(0,i.statSync)(e);if(!t.isFile()||t.size>4194304)throw Error(`not a file of at most 4 MiB: ${e}`);return(0,i.readFileSync)(e,"utf8")}function tryReadTail(e,t){try{let r=(0,i.openSync)(e,"r");try{let{size:e}=(0,i.fstatSync)(r),n=Buffer.alloc(Math.min(e,t));return n.toString("utf8",0,(0,i.readSync)(r,n,0,n.length,e-n.length))}finally{(0,i.closeSync)(r)}}catch{return""}}function specialKind(e){try{let t=(0,i.statSync)(e);return c.find(([e])=>e(t))?.[1]}catch{return}}let c=[[e=>e.isFIFO(),"a named pipe"],[e=>e.isSocket(),"a socket"],[e=>e.isCharacterDevice()||e.isBlockDevice(),"a device"]];function contains(e,t){let[r,n]=[e,t].map(e=>`${realPath(e)}/`.replace("//","/"));return n.startsWith(r)}function realPath(e){try{return(0,i.realpathSync)(e)}catch{return e}}function writePrivate(e,t){(0,i.writeFileSync)(e,t,{mode:384})}function removeDir(e){(0,i.rmSync)(e,{recursive:!0,force:!0,maxRetries:3})}},432:(e,t,r)=>{function formatBytes(e){let t=["B","kB","MB","GB","TB"],format=t=>{let r=e/1e3**t;return 0===t||r>=9.95?String(Math.round(r)):r.toFixed(1)},r=t.findIndex((t,r)=>e<999.5*1e3**r);return -1===r?`${format(t.length-1)} TB`:`${format(r)} ${t[r]??""}`}function formatDuration(e){if(600>Math.round(e/100))return`${(e/1e3).toFixed(1)} s`;let t=Math.round(e/1e3);return`${Math.floor(t/60)} min ${t%60} s`}function formatRow(e){return`| ${e.map(e=>escapeMarkup(e).replaceAll("|","\\|").replaceAll("\n"," ")).join(" | ")} |`}r.d(t,{My:()=>escapeMarkup,TM:()=>firstLine,a3:()=>formatDuration,iZ:()=>formatRow,z3:()=>formatBytes});let n=/((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/;function escapeMarkup(e){return splitCode(e).map(({isCode:e,part:t})=>e?t:t.replace(/[\\`<[\]]/g,"\\$&")).join("").replace(/^([ \t]*)([#~])/gm,"$1\\$2")}function splitCode(e){return e.split(n).flatMap((e,t)=>t%3==2?[]:[{isCode:t%3==1,part:e}])}function firstLine(e){return e.split("\n")[0]??""}},1931:(e,t,r)=>{r.d(t,{Hy:()=>createFetch,YF:()=>tlsOptions,Ze:()=>findErrorCode,fb:()=>isUntrusted,oJ:()=>limitResponses,rI:()=>loadDispatch,su:()=>createSystemTrust,zO:()=>readChunks});var n=r(2243),i=r(8453),s=r(7087);function createFetch(e,t={}){let r=withSystemCertificates(e),n=new Map;return async(i,s)=>{let o,a,c=new URL(i instanceof Request?i.url:i),l=t[c.host]??t[`${c.host}:443`],u=l??{ca:"",http:!1,insecure:!1};return(u.http&&(c.protocol="http:"),""!==u.ca||u.insecure)?await (o=JSON.stringify([u.ca,u.insecure]),a=n.get(o)??lazily(async()=>await loadUndici(e,await tlsOptions(u))),n.set(o,a),a)(c,s):await r(l?c:i,s)}}function withSystemCertificates(e){let t,r=(0,s.pk)(e)?lazily(()=>loadUndici(e)):globalThis.fetch,n=createSystemTrust(e);return async(i,s)=>await n(async n=>{let load=async()=>await loadUndici(e,await tlsOptions({ca:n,insecure:!1})),o=""===n?r:t??=lazily(load);return await o(i,s)})}function createSystemTrust(e){let t="";return async r=>{try{return await r(t)}catch(s){let n=""===t&&isUntrusted(findErrorCode(s))?systemCertificates(e):"";if(""===n)throw s;let i=await r(n);return t=n,i}}}let o=["/etc/ssl/certs/ca-certificates.crt","/etc/pki/tls/certs/ca-bundle.crt","/etc/ssl/ca-bundle.pem","/etc/pki/tls/cacert.pem","/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem","/etc/ssl/cert.pem"];function systemCertificates({SSL_CERT_FILE:e=""}){return(""===e?o:[e]).map(n.o_).find(e=>""!==e)??""}let a=/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;function isUntrusted(e){return void 0!==e&&a.test(e)}function findErrorCode(e,t=0){let{code:r,cause:n,errors:s}=(0,i.qY)(e);return"string"==typeof r?r:t>4||void 0===n?(0,i.DD)(s).map(e=>findErrorCode(e,t+1))[0]:findErrorCode(n,t+1)}async function*readChunks(e,t){let r=0;for await(let n of e.body??[])if(n instanceof Uint8Array&&(r+=n.length,yield n,r>t))return}function limitResponses(e,t){return async(r,n)=>{let s=await e(r,n),o=[];for await(let e of readChunks(s,t))o.push(e);let a=Buffer.concat(o),c=new URL(s.url||new Request(r).url).host;if(a.length>t)throw Error(`the answer of ${c} is longer than ${t/1024/1024} MiB`);if(/\bjson\b/.test(s.headers.get("content-type")??"")&&(0,i.f_)(a.toString("utf8")))throw Error(`the answer of ${c} is nested too deeply`);let{status:l,statusText:u,headers:d}=s;return Object.defineProperty(new Response(0===a.length||[204,205,304].includes(l)?null:a,{status:l,statusText:u,headers:d}),"url",{value:s.url})}}async function tlsOptions({ca:e,insecure:t}){return{...""===e?{}:{ca:[...(await Promise.resolve().then(r.t.bind(r,1692,23))).rootCertificates,e]},rejectUnauthorized:!t}}function lazily(e){let t;return async(r,n)=>await (await (t??=e()))(r,n)}async function loadUndici(e,t){let{fetch:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await loadDispatch(e,t);return(e,t)=>n(e,{...t,dispatcher:{dispatch:i}})}async function loadDispatch(e,t){let{Agent:n,ProxyAgent:i}=await r.e(752).then(r.t.bind(r,6752,19)),o=new n({...t&&{connect:t}}),a=new Map;return(r,n)=>{let c=new URL(String(r.origin)),l=(0,s.iJ)(c,e);if(void 0===l)return o.dispatch(r,n);if(!/^https?:/.test(l))throw unsupportedProxy(l);let u=`${c.protocol}${l}`,d=a.get(u)??new i({uri:l,...t&&{requestTls:t},proxyTunnel:"https:"===c.protocol});return a.set(u,d),d.dispatch(r,n)}}function unsupportedProxy(e){let[,t="",r=""]=/^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(e)??[];return Object.assign(Error(`the proxy ${t}://${r} is not supported: use an http or https proxy`),{code:"ERR_INVALID_PROXY"})}},4231:(e,t,r)=>{r.d(t,{au:()=>didYouMean,dz:()=>InputError,ml:()=>shorten});let InputError=class InputError extends Error{issues;warnings;constructor(e,t=[]){super(`invalid inputs: ${[...new Set(e.map(({input:e})=>e))].join(", ")}`),this.name="InputError",this.issues=e,this.warnings=t}};function shorten(e){let t=Array.from(e.trim());return(t.length>100?[...t.slice(0,99),"…"]:t).join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,e=>"\n"===e?"\\n":"	"===e?" ":`\\u${(e.codePointAt(0)??0).toString(16).padStart(4,"0")}`)}function nearest(e,t){let[r]=t.map(t=>({candidate:t,distance:editDistance(e.toLowerCase().slice(0,64),t.toLowerCase())})).sort((e,t)=>e.distance-t.distance);return r&&r.distance<=Math.max(1,Math.floor(r.candidate.length/3))?r.candidate:void 0}function didYouMean(e,t){let r=nearest(e,t);return void 0===r?"":`; did you mean \`${r}\`?`}function editDistance(e,t){let r=Array.from({length:t.length+1},(e,t)=>t),n=[],i=r;for(let s=1;s<=e.length;s++){let o=[s];for(let a of r.slice(1)){let r=e[s-1]===t[a-1],c=e[s-1]===t[a-2]&&e[s-2]===t[a-1],[l,u,d]=[at(o,a-1),at(i,a),at(i,a-1)],h=c?at(n,a-2)+1:1/0;o.push(Math.min(u+1,l+1,d+ +!r,h))}n=i,i=o}return at(i,t.length)}function at(e,t){return e[t]??1/0}},8453:(e,t,r)=>{function asRecord(e){return isRecord(e)?e:{}}function asList(e){return Array.isArray(e)?e:[]}function asText(e){return"string"==typeof e?e:""}function asTextRecord(e){return Object.fromEntries(Object.entries(asRecord(e)).flatMap(([e,t])=>"string"==typeof t?[[e,t]]:[]))}function isRecord(e){return"object"==typeof e&&null!==e&&!Array.isArray(e)}function tryParseJson(e){if(!isTooDeep(e))try{return JSON.parse(e)}catch{return}}function isTooDeep(e){let t=0;for(let r=0;r<e.length&&t<=100;r++){let n=e[r];'"'===n?r=endOfString(e,r):"["===n||"{"===n?t++:("]"===n||"}"===n)&&t--}return t>100}function endOfString(e,t){for(let r=e.indexOf('"',t+1);-1!==r;r=e.indexOf('"',r+1)){let t=r;for(;"\\"===e[t-1];)t--;if((r-t)%2==0)return r}return e.length}r.d(t,{Bl:()=>tryParseJson,DD:()=>asList,Fh:()=>asTextRecord,e1:()=>asText,f_:()=>isTooDeep,qY:()=>asRecord,u4:()=>isRecord})},1094:(e,t,r)=>{r.d(t,{DQ:()=>splitRecords,Hh:()=>parseRecord,ZD:()=>repeated,ry:()=>splitList,uz:()=>splitLines});var n=r(1715),i=r(4231);function splitLines(e){return e.split(/\r\n|\r|\n/).map((e,t)=>({text:e.trim(),line:t+1})).filter(e=>!isIgnored(e.text))}function splitList(e){return splitLines(e).flatMap(e=>(0,n.Kp)(e.text)??e.text.split(",")).map(e=>e.trim()).filter(e=>""!==e)}function repeated(e,t=e=>e){let r=e.map(t);return e.filter((e,n)=>r.indexOf(t(e))<n)}function splitRecords(e,t,r){let n=t.split(/\r\n|\r|\n/),o=[];for(let t=0;t<n.length;t++){let a=(n[t]??"").trim(),c=t+1;if(isIgnored(a))continue;if(!a.startsWith('"')){o.push({text:a,line:c});continue}let l=readQuoted(n,t);t+=l.length-1;let u=unquote(l.join("\n"));void 0!==u?o.push({text:u,line:c,quoted:!0}):r({input:e,given:(0,i.ml)(a),expected:`is quoted incorrectly in line ${c}: ${s}`})}return o}let s='put the whole entry between double quotes, `"NAME=value"`, and write `""` for each quote in the value';function isIgnored(e){return""===e||e.startsWith("#")}function readQuoted(e,t){let r=t+1;for(;r<e.length&&!isClosed(e.slice(t,r).join("\n"));)r++;return e.slice(t,r)}function isClosed(e){return(e.match(/"/g)?.length??0)%2==0}function unquote(e){return/^"(?:[^"]|"")*"$/.test(e.trim())?e.trim().slice(1,-1).replaceAll('""','"'):void 0}function parseRecord(e,t,r){return Object.fromEntries(t.flatMap(t=>parsePair(e,t,r)))}function parsePair({input:e,lookUp:t,where:r=""},{text:n},s){let o=n.indexOf("="),a=o<0?n:n.slice(0,o),c=o<0?t?.[a]:n.slice(o+1),l=void 0!==t&&!/[\s:]/.test(a),u=pairProblem(a,o>=0||l);return void 0!==u?(s({input:e,given:(0,i.ml)(n),expected:`${u[0]}${r}: ${u[1]}`}),[]):void 0===c?[]:[[a,c]]}function pairProblem(e,t){return""===e.trim()?["has no name before `=`","write `NAME=value`"]:t?/\s/.test(e)?["has a space before `=`","write `NAME=value`"]:void 0:["has no `=`","write `NAME=value`, one per line"]}},4885:(e,t,r)=>{r.d(t,{DD:()=>refuseLocalUrl,MJ:()=>isLocalAddress,fB:()=>o,kS:()=>lookupPublic,mJ:()=>isLocalHost});var n=r(610),i=r(7030);let s=new i.BlockList;s.addSubnet("0.0.0.0",8),s.addSubnet("127.0.0.0",8),s.addSubnet("169.254.0.0",16),s.addAddress("168.63.129.16"),s.addAddress("100.100.100.200"),s.addSubnet("::",127,"ipv6"),s.addSubnet("fe80::",10,"ipv6"),s.addAddress("fd00:ec2::254","ipv6");let o="ERR_INVALID_LOCAL_ADDRESS";function isLocalAddress(e){return s.check(e,6===(0,i.isIP)(e)?"ipv6":"ipv4")}function localAddressError(e){return Object.assign(Error(`${e}, an address of this machine or of the metadata service of a cloud`),{code:o})}function refuseLocalUrl({hostname:e,host:t}){let r=e.replace(/^\[|\]$/g,"");if(0!==(0,i.isIP)(r)&&isLocalAddress(r))throw localAddressError(t)}let lookupPublic=(e,t,r)=>{(0,n.lookup)(e,{...t,all:!0},(n,i)=>{n?r(n,[]):i.some(({address:e})=>isLocalAddress(e))?r(localAddressError(e),[]):!0===t.all?r(null,i):r(null,i[0]?.address??"",i[0]?.family)})};async function isLocalHost(e){let t=e.replace(/^\[|\]$/g,"");return 0!==(0,i.isIP)(t)?isLocalAddress(t):await new Promise(e=>{(0,n.lookup)(t,{all:!0},(t,r)=>{e(null===t&&r.some(e=>isLocalAddress(e.address)))})})}},1025:(e,t,r)=>{r.d(t,{Fy:()=>escapeWorkflowCommands,NS:()=>exit,x1:()=>writeLines});var n=r(8474);async function exit(){await new Promise(e=>process.stdout.write("",e)),process.exit()}function writeLines(e){return process.stdout.write(e.map(e=>`${escapeWorkflowCommands(e)}
-`).join("")),process.stdout.writableNeedDrain?(0,n.once)(process.stdout,"drain"):void 0}function escapeWorkflowCommands(e){return e.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g,"$1$2:​").replace(/##(?=\[)/g,"##​")}},8085:(e,t,r)=>{r.d(t,{AL:()=>restoreLines,Dd:()=>formatPemBlock,fB:()=>restorePem,oA:()=>n});let n=/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;function restorePem(e){let t=restoreLines(e).replace(n,(e,t,r)=>["",r.includes(":")?e:formatPemBlock(t,r),""].join("\n")).split("\n").map(e=>e.trim());return`${t.filter((e,r)=>""!==e||t[r-1]?.includes(":")).join("\n")}
-`}function restoreLines(e){return e.replace(/^\uFEFF/,"").replace(/\r\n?/g,"\n").replace(/\\r\\n|\\n/g,"\n")}function formatPemBlock(e,t){let r=t.replace(/\s+/g,"").match(/.{1,64}/g)??[];return`-----BEGIN ${e}-----
-${r.join("\n")}
------END ${e}-----`}},6728:(e,t,r)=>{r.d(t,{FL:()=>parsePlatform,qA:()=>parsePlatforms});var n=r(4231);let i=new Set("aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasi wasip1 windows".split(" ")),s=new Set("386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" ")),o=["linux/amd64","linux/arm64","linux/arm/v7","linux/arm/v6","linux/386","linux/ppc64le","linux/s390x","linux/riscv64","linux/loong64","windows/amd64"],a=new Map(Object.entries({aarch64:["arm64"],arm32v5:["arm","v5"],arm32v6:["arm","v6"],arm32v7:["arm","v7"],arm64v8:["arm64"],armel:["arm","v6"],armhf:["arm","v7"],armv5:["arm","v5"],armv6:["arm","v6"],armv6l:["arm","v6"],armv7:["arm","v7"],armv7l:["arm","v7"],armv8:["arm64"],i386:["386"],i686:["386"],loongarch64:["loong64"],mips64el:["mips64le"],mipsel:["mipsle"],ppc64el:["ppc64le"],riscv64gc:["riscv64"],s390:["s390x"],"x86-64":["amd64"],x86_64:["amd64"],x64:["amd64"],x86:["386"]})),c={amd64:/^v[1-4]$/,arm:/^v[5-8]$/,arm64:/^v[89](\.\d)?$/,ppc64le:/^power\d{1,2}$/,riscv64:/^rva\d\du64$/},l={amd64:["v1"],arm64:["v8","v8.0"]};function parsePlatform(e){let t=e.trim().toLowerCase().split("/");if(t.some(e=>""===e)||t.length>3)return;let[r="",n=""]=t;return 1===t.length?join("linux",r):2!==t.length||isSystem(r)?join(r,n,t[2]):join("linux",r,n)}function parsePlatforms(e,t,r){let i=new Set;for(let s of t){let t=parsePlatform(s);t?i.add(t):r({input:e,given:(0,n.ml)(s),expected:platformExpected(s)})}return[...i]}function platformExpected(e){let t=e.trim().toLowerCase();if(isSystem(t))return`has no architecture: write \`${t}/amd64\`, for example`;if(/^[[{"']/.test(t))return"is not a platform: write plain `os/architecture`, one per line, without quotes or brackets";let r=[...o,...o.map(e=>e.replace("linux/",""))];return`is not a platform: write \`os/architecture\` such as \`linux/arm64\`${(0,n.au)(t,r)}`}function join(e,t,r=""){let n="macos"===e?"darwin":e,[o,c=""]=a.get(t)??[t];if(!i.has(n)||!s.has(o))return;let l=normalizeVariant(o,r||c);return void 0===l?void 0:asPlatform(`${n}/${o}${l&&`/${l}`}`)}function normalizeVariant(e,t){if(""===t)return"arm"===e?"v7":"";let r=/^\d/.test(t)?`v${t}`:t;if(c[e]?.test(r))return l[e]?.includes(r)?"":r}function isSystem(e){return i.has(e)||"macos"===e}function asPlatform(e){return isCanonical(e)?e:void 0}function isCanonical(e){return/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/.test(e)}},2982:(e,t,r)=>{r.d(t,{I9:()=>processIdentity,P3:()=>killProcessesIn,_I:()=>findStrayProcesses,ix:()=>killProcess});var n=r(3024),i=r(6760),s=r(4506),o=r(9826),a=r(2243);let c=new Set(["node","ssh","ssh-agent","buildx","docker-buildx","cosign"]);async function killProcessesIn(e,t=""){let r=await findProcesses(e,t);if(0!==r.length){for(let e of r)trySignal(e,"SIGTERM");for(let n of(await waitForEnd(r,1e3),await findProcesses(e,t)))trySignal(n,"SIGKILL")}}async function processIdentity(e){if("linux"===process.platform){let t=(0,a.o_)(`/proc/${e}/stat`).split(") ").pop()?.split(" ")[19];return void 0===t?"":`${e}:${t}`}let{code:t,stdout:r}=await (0,s.wc)("ps",["-o","lstart=","-p",String(e)],{env:(0,s.DW)()});return 0===t?`${e}:${r.trim()}`:""}async function killProcess(e,t){let r=Number.parseInt(e,10);r>0&&await processIdentity(r)===e&&(trySignal(r,"SIGTERM"),await waitForEnd([r],t),await processIdentity(r)===e&&trySignal(r,"SIGKILL"),await waitForEnd([r],1e3))}async function waitForEnd(e,t){for(let r=0;r<t&&e.some(isRunning);r+=20)await (0,o.yy)(20)}async function findProcesses(e,t){return("linux"===process.platform?readCommandLines():await listProcesses()).filter(({pid:r,line:n})=>r!==process.pid&&n.includes(`${e}/`)&&n.includes(t)).map(({pid:e})=>e)}function findStrayProcesses(){return"linux"!==process.platform?[]:readCommandLines().flatMap(({pid:e,line:t})=>{let r=/(\/[\w.+@/-]*\/mab-[0-9a-f]{10})\//.exec(t)?.[1];return void 0!==r&&e!==process.pid&&hasSameFiles(e)?[{pid:e,dir:r}]:[]})}function hasSameFiles(e){if((/^NSpid:\s+(.*)$/m.exec((0,a.o_)(`/proc/${e}/status`))?.[1]??"").trim().split(/\s+/).length>1)return!1;let t=tryReadLink(`/proc/${e}/ns/mnt`);return""===t?(0,a.o_)(`/proc/${e}/cgroup`)===(0,a.o_)("/proc/self/cgroup"):t===tryReadLink("/proc/self/ns/mnt")}function tryReadLink(e){try{return(0,n.readlinkSync)(e)}catch{return""}}function readCommandLines(){return(0,n.readdirSync)("/proc").filter(e=>/^\d+$/.test(e)).map(e=>({pid:Number(e),line:(0,a.o_)(`/proc/${e}/cmdline`)})).filter(({pid:e,line:t})=>c.has((0,i.basename)(t.split("\0")[0]??""))&&ownerId(e)===process.getuid?.())}async function listProcesses(){let{stdout:e}=await (0,s.wc)("ps",["-axww","-o","pid=,uid=,args="],{env:(0,s.DW)()});return e.split("\n").flatMap(e=>{let[,t,r,n=""]=/^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(e)??[];return Number(r)===process.getuid?.()&&c.has((0,i.basename)(n.split(" ")[0]??""))?[{pid:Number(t),line:n}]:[]})}function ownerId(e){let t=/^Uid:\s+(\d+)/m.exec((0,a.o_)(`/proc/${e}/status`))?.[1];return void 0===t?void 0:Number(t)}function trySignal(e,t){try{return process.kill(e,t),!0}catch{return!1}}function isRunning(e){return!("linux"===process.platform&&(0,a.o_)(`/proc/${e}/stat`).includes(") Z "))&&trySignal(e,0)}},7087:(e,t,r)=>{r.d(t,{U9:()=>isLoopback,iJ:()=>proxyFor,pk:()=>namesProxy});var n=r(7030);function namesProxy(e){return""!==variable(e,"HTTP_PROXY")||""!==variable(e,"HTTPS_PROXY")}function proxyFor({protocol:e,hostname:t,port:r},n){let i=variable(n,"https:"===e?"HTTPS_PROXY":"HTTP_PROXY"),s=t.replace(/^\[|\]$/g,"").replace(/\.$/,"").toLowerCase();if(""===i||isLoopback(s))return;let o={host:s,port:r||("https:"===e?"443":"80")};if(!variable(n,"NO_PROXY").toLowerCase().split(",").some(e=>excludes(e.trim(),o)))return i.includes("://")?i:`http://${i}`}function variable(e,t){return[e[t],e[t.toLowerCase()]].find(e=>void 0!==e&&""!==e)??""}function isLoopback(e){return/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(e)}function excludes(e,{host:t,port:r}){if(""===e||"*"===e)return"*"===e;let[,i="",s]=/^([0-9a-f.:]+)\/(\d+)$/.exec(e)??[];if(void 0!==s)return isInNetwork(t,i,Number(s));let o=parseEntry(e),a=o.host.replace(/^\*(?=\.)/,"");return""!==a&&(void 0===o.port||o.port===r)&&(a.startsWith(".")?t.endsWith(a):t===a||0===(0,n.isIP)(t)&&t.endsWith(`.${a}`))}function parseEntry(e){let t=/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(e);return t?{host:t[1]??t[2]??"",port:t[3]}:{host:e}}function isInNetwork(e,t,r){let i=4===(0,n.isIP)(t)?"ipv4":"ipv6";if(0===(0,n.isIP)(e)||0===(0,n.isIP)(t)||r>("ipv4"===i?32:128))return!1;let s=new n.BlockList;return s.addSubnet(t,r,i),s.check(e,4===(0,n.isIP)(e)?"ipv4":"ipv6")}},5609:(e,t,r)=>{r.d(t,{V:()=>createRawFetch});var n=r(7067),i=r(7030),s=r(4885);async function download(e,{headers:t,signal:r,isForeign:n},i){r.throwIfAborted();let o=new ReadBuffer,a=await connect(e,i,{onread:{buffer:()=>o.place(),callback:(e,t)=>o.add(e,t)},...!0===n&&{lookup:s.kS}}),cancel=()=>a.destroy(r.reason);r.addEventListener("abort",cancel,{once:!0});let end=()=>{r.removeEventListener("abort",cancel),a.destroy()};o.read(a);try{a.write(requestText(e,t));let r=parseHead(await readHead(o));if(r)return{...r,body:contentOf(o,r,end)};end();return}catch(e){throw end(),e}}async function connect({protocol:e,hostname:t,port:n},s,o){let a=t.replace(/^\[|\]$/g,"");if("http:"===e)return(0,i.connect)({host:a,port:Number(n||80),...o});let{connect:c}=await Promise.resolve().then(r.t.bind(r,1692,23)),l=0===(0,i.isIP)(a)?{servername:a}:{};return c({host:a,port:Number(n||443),ALPNProtocols:["http/1.1"],...l,...s,...o})}function requestText({host:e,pathname:t,search:r},n){let i=Object.entries({...n,host:e,connection:"close"}).map(([e,t])=>`${e}: ${t}`);if(i.some(e=>/[^\t\x20-\x7e]/.test(e)))throw TypeError("a header of the request is not valid");return`GET ${t}${r} HTTP/1.1\r
-${i.join("\r\n")}\r
-\r
-`}let ReadBuffer=class ReadBuffer{#y=allocateChunk();#v=Array.from({length:3},allocateChunk);#b=0;#k;#$;#E;#_;read(e){this.#k=e;let end=e=>{this.#$??={error:e},this.#E?.()};e.on("error",end).on("end",end).on("close",end)}place(){return this.#y.subarray(this.#b,this.#b+131072)}add(e,t){t.buffer!==this.#y.buffer&&this.#y.set(t.subarray(0,e),this.#b),this.#b+=e;let r=this.#b+131072>524288;return r?this.#E?.():this.#_||(this.#_=setImmediate(this.#S)),!r}#S=()=>{this.#_=void 0,this.#E?.()};async take(){for(;0===this.#b&&!this.#$;)await new Promise(e=>{this.#E=e});if(this.#E=void 0,0===this.#b&&this.#$?.error instanceof Error)throw this.#$.error;let e=this.#y.subarray(0,this.#b);return this.#v.push(this.#y),this.#y=this.#v.shift()??this.#y,this.#b=0,this.#k?.resume(),e.length<65536?Buffer.from(e):e}};let allocateChunk=()=>Buffer.allocUnsafeSlow(655360);async function readHead(e){let t=Buffer.alloc(0);for(;t.length<65536;){let r=await e.take();if(0===r.length)break;let n=(t=Buffer.concat([t,r])).indexOf("\r\n\r\n");if(n>=0)return{text:t.toString("latin1",0,n),rest:t.subarray(n+4)}}}function parseHead(e){let[t="",...r]=e?.text.split("\r\n")??[],n=/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(t)?.[1],i=parseHeaders(r),s=i.get("content-length")??"",o=!i.has("")&&!i.has("transfer-encoding")&&/^\d{1,15}$/.test(s);if(e&&void 0!==n&&o)return{status:Number(n),headers:{get:e=>i.get(e)??null},rest:e.rest,length:Number(s)}}function parseHeaders(e){let t=new Map;for(let r of e){let[,e="",n=""]=/^([!-9;-~]+):[\t ]*(.*?)[\t ]*$/.exec(r)??[],i=t.get(e.toLowerCase());t.set(e.toLowerCase(),void 0===i?n:`${i}, ${n}`)}return t}async function*contentOf(e,{rest:t,length:r},n){try{let n=r;for(let r=t;n>0;r=await e.take()){if(0===r.length&&r!==t)throw cutError();let e=r.subarray(0,n);n-=e.length,e.length>0&&(yield e)}}finally{n()}}function cutError(){return Object.assign(Error("the connection ended within the response"),{code:"ECONNRESET"})}var o=r(1931),a=r(7087);function createRawFetch(e,t={},r=""){let n=new Map,i={ca:t[r]?.ca??"",http:!1,insecure:!1},a=(0,o.su)(e);return async(r,o)=>{let c=new URL(r),l=t[c.host]??t[`${c.host}:443`],{ca:u,http:d,insecure:h}=l??i;d&&(c.protocol="http:");let f=!0===o.isForeign&&!l;f&&(0,s.DD)(c);let send=async t=>{var r;let i,s,a=await (i=JSON.stringify(r={ca:t,insecure:h}),s=n.get(i)??createClient(e,r),n.set(i,s),s);return await a(c.href,{...o,isForeign:f})};return await (""===u?a(send):send(u))}}async function createClient(e,t){let r,n=""!==t.ca||t.insecure?await (0,o.YF)(t):void 0,i=createDirect(n);return async(t,s)=>void 0===(0,a.iJ)(new URL(t),e)?await i(t,s):await (await (r??=loadProxied(e,n)))(t,s)}async function loadProxied(e,t){let{request:n}=await r.e(752).then(r.t.bind(r,6752,19)),i=await (0,o.rI)(e,t);return async(e,{body:t,method:r,headers:s,signal:o})=>{let a={...{method:r,headers:s,signal:o,...void 0!==t&&{body:t}},dispatcher:{dispatch:i}},{statusCode:c,headers:l,body:u}=await n(e,a);return{status:c,headers:headersOf(l),body:u}}}function createDirect(e){let t,i={keepAlive:!0,timeout:4e3,maxSockets:10},s=new n.Agent(i),sendPlain=(e,t)=>(0,n.request)(e,{...t,agent:s}),loadSecure=async()=>{let t=await Promise.resolve().then(r.t.bind(r,4708,23)),n=new t.Agent({...i,...e});return(e,r)=>t.request(e,{...r,agent:n})};return async(r,n)=>{let i=!0===n.isLarge?await download(new URL(r),n,e):void 0;if(i)return i;let s=r.startsWith("https:")?await (t??=loadSecure()):sendPlain;return await exchange(s,r,n)}}async function exchange(e,t,r){let{body:n,signal:i,method:o,headers:a,isForeign:l}=r;i.throwIfAborted();let u=e(t,{method:o,headers:a,...!0===l&&{lookup:s.kS}}),cancel=()=>u.destroy(i.reason);i.addEventListener("abort",cancel,{once:!0}),u.once("close",()=>i.removeEventListener("abort",cancel));let d=await new Promise((e,t)=>{u.on("response",e).on("error",t),sendBody(u,n).catch(e=>u.destroy(e))});d.on("error",ignore);let h=d.socket.remoteAddress,f=Number(d.headers["content-length"]??1/0)<=c?[await readAll(u,d)]:raw_fetch_contentOf(u,d);return{status:d.statusCode??0,headers:headersOf(d.headers),body:f,address:h}}let c=65536;async function readAll(e,t){let r=[];return await new Promise((e,n)=>{t.on("data",e=>r.push(e)).once("end",e).once("error",n)}),e.writableEnded||e.destroy(),Buffer.concat(r)}let ignore=()=>void 0;async function sendBody(e,t){if("object"!=typeof t||t instanceof Uint8Array)return void e.end(t);let r=0,n=ignore;e.once("close",()=>n());let sent=()=>{r--,n()},isClosed=()=>e.destroyed;for await(let i of t){if(isClosed())return;for(r++,e.write(i,sent);r>=3&&!isClosed();)await new Promise(e=>n=e)}e.end()}async function*raw_fetch_contentOf(e,t){try{yield*t}finally{e.writableEnded||e.destroy()}}function headersOf(e){return{get:t=>{let r=e[t.toLowerCase()];return void 0===r?null:String(r)}}}},6564:(t,r,n)=>{n.d(r,{lF:()=>createBackoff,mu:()=>parseRetryAfter,L5:()=>retry,ml:()=>s});let i=e(import.meta.url)("node:timers/promises"),s={now:Date.now,sleep:(e,t)=>(0,i.setTimeout)(e,void 0,t&&{signal:t}),random:Math.random};async function retry(e,t){let r=createBackoff(t);for(let t=1;;t++)try{return await e(t)}catch(e){await r(e)}}function createBackoff({policy:e,clock:t=s,signal:r,log:n=()=>void 0}){let i=t.now(),o=0;return async s=>{if(r?.aborted||!isTransient(s))throw s;let a=nextWait(e,++o,{retryAfter:s.retryAfter,random:t.random()});if(void 0===a||t.now()-i+a>(e.deadline??1/0))throw s;n(`${s.message}; trying again in ${(a/1e3).toFixed(1)} s`),await t.sleep(a,r)}}function nextWait({waits:e,jitter:t=0,longestRetryAfter:r=0},n,{retryAfter:i=0,random:s=1}={}){let o=e[n-1];if(void 0!==o)return Math.max(o*(1-t+t*s),Math.min(i,r))}function parseRetryAfter(e,t){let r=e?.trim()??"";if(/^\d+(\.\d+)?$/.test(r))return 1e3*Number(r);let n=/^[A-Z][a-z]{2}/.test(r)?Date.parse(r):0/0;return Number.isNaN(n)?void 0:Math.max(0,n-t)}function isTransient(e){return e instanceof Error&&"transient"in e&&!0===e.transient}},9826:(e,t,r)=>{r.d(t,{NE:()=>withDeadline,Q3:()=>retryOnRefused,Qq:()=>connects,Zy:()=>waitForFile,cZ:()=>logWait,co:()=>withNotices,ke:()=>waitForSocket,wj:()=>withTimeout,yy:()=>sleep,zr:()=>withAbort});var n=r(3024),i=r(7030),s=r(8453);function sleep(e){return new Promise(t=>setTimeout(t,e))}async function withTimeout(e,t,r){let n,i=new Promise((t,i)=>{n=setTimeout(()=>i(r()),e)});try{return await Promise.race([t,i])}finally{clearTimeout(n)}}async function withDeadline(e,t,r,n){let i=new AbortController,s=setTimeout(()=>i.abort(r()),e),cancel=()=>i.abort(t?.reason);t?.addEventListener("abort",cancel,{once:!0}),t?.aborted&&cancel();try{return await n(i.signal)}finally{clearTimeout(s),t?.removeEventListener("abort",cancel)}}async function withAbort(e,t){let r;t.catch(()=>void 0),e.throwIfAborted();let n=new Promise((t,n)=>{r=()=>n(e.reason instanceof Error?e.reason:Error("cancelled")),e.addEventListener("abort",r,{once:!0})});try{return await Promise.race([t,n])}finally{r&&e.removeEventListener("abort",r)}}async function withNotices(e,t){let r=0,n=setInterval(()=>{(1==++r||r%6==0)&&t(5e3*r)},5e3);try{return await e}finally{clearInterval(n)}}async function logWait(e,t,r){return await withNotices(t,t=>r(`Waiting for ${e} (${t/1e3} s)`))}async function waitForFile(e,t,r){await waitUntil(()=>Promise.resolve((0,n.existsSync)(e)),{timeout:t,signal:r,message:`${e} was not created within ${t/1e3} s`})}async function waitForSocket(e,t,r){let n=`no process accepted connections at ${e} within ${t/1e3} s`;await waitUntil(()=>connects(e),{timeout:t,signal:r,message:n})}async function waitUntil(e,{timeout:t,signal:r,message:n}){let i=Date.now()+t;for(;!await e();){if(r?.throwIfAborted(),Date.now()>i)throw Error(n);await sleep(4)}}async function retryOnRefused(e){return await e().catch(async t=>{if(![t,(0,s.qY)(t).cause].some(e=>"ECONNREFUSED"===(0,s.qY)(e).code))throw t;return await sleep(100),await e()})}function connects(e){return new Promise(t=>{let r=(0,i.createConnection)(e),settle=e=>{r.destroy(),t(e)};r.once("connect",()=>settle(!0)).once("error",()=>settle(!1))})}},7409:(e,t,r)=>{r.d(t,{Em:()=>bracketed,RV:()=>socketName,Sm:()=>hostName,ld:()=>parseServer,or:()=>parseAddress,rQ:()=>canonicalHost,s$:()=>n});let n=/^\/[A-Za-z0-9._@+/-]+$/,i=/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;function parseAddress(e,t){let[,r,n,i]=/^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(e)??[],s=canonicalHost(r??n??"");if(!(void 0===r?isHostName(s):isIpv6(s)))return void t(addressProblem(e));if(void 0===i)return{host:s};let a=/^\d{1,5}$/.test(i)?Number(i):0;if(a>0&&a<65536)return{host:s,port:a};t(i.includes(":")?addressProblem(e):o)}let s=/^[A-Za-z0-9_][A-Za-z0-9._-]*$/;function parseServer(e,t){let[,r,n=""]=/^(?:([^/]*)@)?([^/@]*)$/s.exec(e)??[];if(void 0!==r&&!s.test(r))return void t("has no valid user before `@`: letters, digits, `.`, `_` and `-`, the first not `.` or `-`");let i=parseAddress(n,t);return i&&{...void 0!==r&&{user:r},host:i.host,port:i.port??22}}function canonicalHost(e){let t=`http://[${e}]/`;return e.includes(":")&&URL.canParse(t)?new URL(t).hostname.slice(1,-1):e.toLowerCase()}function bracketed(e){return e.includes(":")?`[${e}]`:e}function hostName({host:e}){return e.replaceAll(":","-").replace(/^-+/,"")}function socketName({path:e}){return e.replace(/^.*\//,"").replace(/\.sock$/,"").replace(/[^A-Za-z0-9._-]/g,"-").replace(/^[._-]+/,"")||"socket"}let o="has no valid port: write a number from 1 to 65535 after `host:`";function isHostName(e){return i.test(e)&&e.length<=253}function isIpv6(e){return/^[0-9a-f:.]+$/.test(e)&&URL.canParse(`http://[${e}]/`)}function addressProblem(e){return e.startsWith("-")?"has a host that begins with `-`, which ssh parses as an option: write `ssh://user@host`":!e.startsWith("[")&&e.split(":").length>2?"has an IPv6 address without brackets: write `ssh://user@[fd00::1]:22`":e.includes("@")?"has more than one `@`: write `ssh://user@host`":"has no valid host: write `ssh://user@host` or `ssh://user@host:port`"}},6607:(e,t,r)=>{r.d(t,{MQ:()=>localEngineNode,qy:()=>c,xp:()=>engineNode});var n=r(7268),i=r(5525),s=r(257),o=r(1629),a=r(8327);let c={name:"docker-container",target:"Docker Engine",startsDaemon:!0,canPersist:!0,canEmulate:!0,onDemand:!1,collector:"engine",options:{"allow-untrusted-image":a.zM,"cgroup-parent":a.Qq,"cpu-period":a.nd,"cpu-quota":a.nd,"cpu-shares":a.nd,"cpuset-cpus":a.Qq,"cpuset-mems":a.Qq,"default-load":a.zM,image:a.Qq,memory:a.Ej,"memory-swap":a.Ej,network:a.Qq,"provenance-add-gha":a.zM,"restart-policy":a.Qq},description:"Docker Engine",builder:"a BuildKit container for this run",withDriver:(e,t)=>""===t||"docker-container"===t?e:void 0,builderEntry({socket:e,spec:t},r){let n=containerName(r);return{kind:"container",node:t.name,socket:e,container:n,volume:`${n}_state`}},containerName,route:({socket:e},t)=>["container",e,containerName(t)],describeLeftovers:(e,t)=>`on ${e} the container ${containerName(t)} and its volume`};function containerName(e){return`${i.aI}${e}`}function engineNode(e,t,{socket:r,engine:n,began:i}){let a=(0,o.y$)(n.os,n.arch),c=t.platforms.length>0?t.platforms:a.slice(0,1);return{spec:t,driver:e,socket:r,platforms:c,native:a,engine:n,ping:e=>new s.A$(r,e).ping(),took:performance.now()-i}}async function localEngineNode(e,t,r){let n=performance.now(),i=await inspectLocalEngine(r);return{...engineNode(e,t,{socket:r,engine:i,began:n}),machine:(0,o._z)(i.root)}}async function inspectLocalEngine(e){try{return await new s.A$(e).info()}catch(r){let t=r instanceof Error&&r.message.includes("EACCES");throw new n.yo({code:"runner",message:t?`This job has no permission to use the Docker Engine at ${e}`:`No Docker Engine answers on this runner (${e})`,hint:t?"Add the runner's user to the `docker` group and restart the runner.":"Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.",cause:r})}}},3882:(e,t,r)=>{r.d(t,{SE:()=>clusterAt,pm:()=>m});var n=r(3344),i=r(7268),s=r(5525),o=r(7409),a=r(3024),c=r(6760),l=r(2243);function kubeconfigProblem(e,t){let r=""===e?kubeconfigFiles(t):[e];if(0===r.length)return defaultProblem((0,c.join)((0,l.lw)(),".kube/config"));if(r.some(isReadable))return;let n=r.length>1?"do not exist":"does not exist",i=r.some(a.existsSync)?"cannot be read by this job":n;return`${r.join(" and ")} ${i}: check ${""===e?"KUBECONFIG":"the path in `nodes`"}, and the step that should have written it.`}function defaultProblem(e){let{KUBERNETES_SERVICE_HOST:t=""}=process.env;if(!(isReadable(e)||""!==t&&isReadable("/var/run/secrets/kubernetes.io/serviceaccount/token")))return`There is no kubeconfig: neither in KUBECONFIG nor in ${e}, and the job does not run in a pod. Create it in an earlier step, or write \`kubernetes:///path/to/kubeconfig\` into \`nodes\`.`}function kubeconfigFiles(e){let{KUBECONFIG:t=""}=process.env;return t.split(c.delimiter).filter(e=>""!==e).map(t=>(0,c.resolve)(e,t))}function isReadable(e){try{return(0,a.accessSync)(e,a.constants.R_OK),!0}catch{return!1}}var u=r(8327);let d="kubernetes.io/arch",h={386:"amd64",arm:"arm64"},f="(key|operator|value|effect|tolerationSeconds)=[^=,;]*",p=RegExp(`^"?${f}([,;]${f})*"?$`),m={name:"kubernetes",target:"cluster",startsDaemon:!0,canPersist:!1,canEmulate:!1,onDemand:!0,collector:"cluster",options:{annotations:u.AS,"buildkit-root-volume-memory":u.au,"default-load":u.zM,image:u.Qq,labels:u.AS,"limits.cpu":u.au,"limits.ephemeral-storage":u.au,"limits.memory":u.au,loadbalance:{pattern:/^(sticky|random)$/,expected:"`sticky` or `random`",example:"sticky"},namespace:{pattern:/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,expected:"the name of a namespace",example:"buildkit"},nodeselector:u.AS,"qemu.image":u.Qq,"qemu.install":u.zM,replicas:{pattern:/^([1-9]|1\d|20)$/,expected:"a number from 1 to 20",example:"2"},"requests.cpu":u.au,"requests.ephemeral-storage":u.au,"requests.memory":u.au,rootless:u.zM,schedulername:u.Qq,serviceaccount:u.Qq,timeout:{pattern:/^(\d+(\.\d+)?(ms|s|m|h))+$/,expected:"a time",example:"5m"},tolerations:{pattern:p,expected:"tolerations",example:"key=build,operator=Exists,effect=NoSchedule"}},missingPlatforms:"must be given for a cluster: write `platforms: linux/arm64` for this node",refusedOptions:{"persistent-volume-claim.requests.storage":"would leave its volume claims in the cluster after the run: remove it; the cache in the registry outlives the pods"},scheme:"kubernetes",parse:(e,t)=>""===e||"/"===e?{kind:"kubernetes"}:o.s$.test(e)&&!e.endsWith("/")?clusterAt(e):void t(g),format:({kubeconfig:e})=>`kubernetes://${e??""}`,baseName:()=>"kubernetes",withDriver:(e,t)=>""===t||"kubernetes"===t?e:void 0,mergeKey:({kubeconfig:e},t)=>JSON.stringify([e,t]),expand:expandNode,open({kubeconfig:e},{spec:t,workspace:r}){let n=kubeconfigProblem(e??"",r);return void 0!==n?Promise.reject(unreachable(t.name,n)):Promise.resolve({spec:t,driver:m,socket:"",platforms:t.platforms,native:nativeInCluster(t.platforms,t.driverOpts),remote:{endpoint:clusterEndpoint(e),driverOpts:void 0===t.existingNodeName?withManagedByLabel(t.driverOpts):t.driverOpts},took:0})},builderEntry:({spec:e},t,r)=>({kind:"pod",node:e.name,name:t,...r}),description:"Kubernetes pod, created on demand",builder:"a BuildKit pod for this run",describeLeftovers:(e,t)=>`in the cluster of ${e} the deployment ${t} and its configmaps`},g="has more than the absolute path of a kubeconfig: write `kubernetes://` for the kubeconfig of the job, or `kubernetes:///path/to/kubeconfig` for another one, and the namespace in `driver-opts`";function clusterAt(e){return{kind:"kubernetes",...""!==e&&{kubeconfig:e}}}function unreachable(e,t){return new i.yo({code:"runner",message:`The cluster of ${e} cannot be reached from this job`,hint:t})}function expandNode(e){let{replicas:t="1",...r}=e.driverOpts,n=podPerArchitecture(e,Object.fromEntries(Object.entries(r).filter(([e])=>"loadbalance"!==e))),i=Number(t)>1&&20>=Number(t)?Number(t):1,{name:s}=e;return n.flatMap(e=>Array.from({length:i},(t,r)=>void 0!==s&&1===n.length&&0===r?{...e,name:s}:e))}function podPerArchitecture({name:e,...t},r){let i=e??"kubernetes";if((0,n.Hn)(r["qemu.install"])||void 0!==selectedArchitecture(r)||0===t.platforms.length)return[{...t,base:i,driverOpts:r}];let s=unquotePairs(r.nodeselector),o=[...new Set(t.platforms.map(hostArchitecture))];return o.map(n=>({...t,base:o.length>1||void 0===e?`${i}-${n}`:i,platforms:t.platforms.filter(e=>hostArchitecture(e)===n),driverOpts:{...r,nodeselector:[...""===s?[]:[s],`${d}=${n}`].join(",")}}))}function nativeInCluster(e,t){let r=selectedArchitecture(t);return void 0===r?[]:e.filter(e=>hostArchitecture(e)===r)}function selectedArchitecture(e){return unquotePairs(e.nodeselector).split(",").find(e=>e.startsWith(`${d}=`))?.slice(d.length+1)}function hostArchitecture(e){let[,t=""]=e.split("/");return h[t]??t}function unquotePairs(e=""){return e.replace(/^"|"$/g,"")}function clusterEndpoint(e){return`kubernetes:///${void 0===e?"":`?${String(new URLSearchParams({kubeconfig:e}))}`}`}function withManagedByLabel(e){let t=unquotePairs(e.labels).split(",").filter(e=>""!==e&&!e.startsWith(`${s.Ly}=`));return{...e,labels:[...t,`${s.Ly}=multiarch-build`].join(",")}}},4450:(e,t,r)=>{r.d(t,{Ao:()=>o,E_:()=>openLocalEngine,WB:()=>a});var n=r(999),i=r(7409),s=r(6607);let o={...s.qy,format:()=>"local",baseName:()=>"local",open:(e,{spec:t})=>openLocalEngine(t)},a={...s.qy,format:({path:e})=>`unix://${e}`,baseName:i.RV,open:({path:e},{spec:t})=>(0,s.MQ)(a,t,e)};async function openLocalEngine(e){return await (0,s.MQ)(o,e,(0,n.T)())}},8327:(e,t,r)=>{r.d(t,{AS:()=>s,Ej:()=>a,JX:()=>acceptsOption,Qq:()=>c,au:()=>o,nd:()=>i,zM:()=>n});let n={pattern:/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/,expected:"`true` or `false`",example:"true"},i={pattern:/^-?\d+$/,expected:"a whole number",example:"1000"},s={pattern:/^"?[^=,\s]+=[^=,]*(,[^=,\s]+=[^=,]*)*"?$/,expected:"pairs",example:"name=value,name=value"},o={pattern:/^\d+(\.\d+)?(m|k|[MGTPE]|[KMGTPE]i)?$/,expected:"an amount such as `500m` or `4Gi`",example:"4Gi"},a={pattern:/^(-1|\d+(\.\d+)? ?([kKmMgGtTpP]?i?[bB]?))$/,expected:"a size such as `4g`",example:"4g"},c={pattern:/\S/,expected:"a value",example:"…"};function acceptsOption({options:e,startsDaemon:t},r){return Object.hasOwn(e,r)||t&&r.startsWith("env.")}},6086:(e,t,r)=>{r.d(t,{SV:()=>driverOf,ak:()=>F,EK:()=>endpointDriver,b9:()=>sshTargetOf});var n=r(7268),i=r(4002),s=r(7030),o=r(9826);let a={name:"remote",target:"buildkitd",startsDaemon:!1,canPersist:!1,canEmulate:!1,onDemand:!1,options:{},missingPlatforms:"must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint",description:"buildkitd",builder:"its own buildkitd",withDriver:(e,t)=>""===t||"remote"===t?e:void 0,builderEntry:()=>void 0};function buildkitdNode(e,t,r,n){return{spec:t,driver:e,socket:r,platforms:t.platforms,native:[],ping:e=>probeBuildkitd(r,r,e),took:performance.now()-n}}async function probeBuildkitd(e,t,i=1e4){let probe=async()=>{let{connect:t}=await Promise.resolve().then(r.t.bind(r,2467,23));await waitForSettings(t("http://buildkitd",{createConnection:()=>(0,s.createConnection)(e)}),i)};try{await (0,o.Q3)(probe)}catch(e){throw new n.yo({code:"node",message:`No buildkitd answers at ${t}`,hint:"Check that it runs, that its socket exists, and that the user has access to it (`buildkitd --group`).",cause:e})}}async function waitForSettings(e,t){let r=new Promise((t,r)=>{e.once("remoteSettings",()=>t()),e.once("error",r),e.once("close",()=>r(Error("the connection was closed")))});try{await (0,o.wj)(t,r,()=>Error(`no answer within ${t/1e3} s`))}finally{e.destroy()}}function builtInBuildkit(e){let t={...e,name:a.name,startsDaemon:!1,canPersist:!1,canEmulate:!1,collector:void 0,builderEntry:a.builderEntry,containerName:void 0,route:({socket:e})=>["socket",e],describeLeftovers:void 0,builder:"the built-in BuildKit",open:async(r,n)=>({...await forwardBuiltIn(await e.open(r,n),n),driver:t})};return t}async function forwardBuiltIn(e,{spec:t,key:r,dir:s}){if(e.engine?.containerd!==!0)throw new n.yo({code:"node",message:`The BuildKit inside the Docker Engine of ${t.name} cannot push multi-arch images`,hint:c});let o=s.builtInSocket(r);if(await (0,i.Sw)(s.owner,o,e.socket))return{...e,socket:o};throw new n.yo({code:"node",message:`The BuildKit inside the Docker Engine of ${t.name} cannot be reached`,hint:"Leave `driver: docker` out."})}let c='The Docker Engine uses the classic image store: enable the containerd image store (`"features": {"containerd-snapshotter": true}` in daemon.json), or remove `driver: docker`.';var l=r(3882),u=r(4450),d=r(1970),h=r(1629),f=r(228),p=r(257),m=r(5063),g=r(3224);let w="/var/run/docker.sock",y=['"${DOCKER_HOST#unix://}"',w,'"$XDG_RUNTIME_DIR/docker.sock"','"/run/user/$uid/docker.sock"','"$HOME/.docker/run/docker.sock"'],v=`
-uid=$(id -u)
-for s in ${y.join(" ")}; do
-  [ -S "$s" ] || continue
-  if [ -r "$s" ] && [ -w "$s" ]; then echo "usable $s"; else echo "denied $s"; fi
-  grep -qs -e " 00010000 .* $s$" -e " 00010000 .* $(readlink -f "$s")$" /proc/net/unix && echo "listening $s"
-done
-echo "user $(id -un)"
-`;async function findEngine(e,t,r){let{socket:n,engineSocket:i}=(0,d.r0)(e.config),s=await inspect(n);if(!(s instanceof Error))return s;let{stdout:o,stderr:a}=await (0,g.wC)(e,v),c=parseEngineSearch(o),output=()=>`${a}
-${e.output()}`.trim()||String(s),[l]=""===c.user?[w]:c.usable,u=c.usable.find(e=>e!==w);if(void 0!==u){let n={node:(0,f.f)(t),config:e.config,local:i,remote:u};r.note({kind:"tunnel",...n});let s=await (0,g.sY)(n)?await inspect(i):void 0;if(s&&!(s instanceof Error))return s}let h=""===c.user?isChannelRefused(output()):forbidsForwarding(c,output());if(void 0!==l&&h){let n=await inspectThroughSessions(e,{target:t,remote:l},r);if(n)return n}throw noEngineError(t,c,output())}async function inspectThroughSessions(e,t,r){let s=await (0,i.N3)(e,t,r);if(void 0===s)return;let o=await inspect(s);if(!(o instanceof Error))return o;if((0,i.wL)(s))throw new n.yo((0,m.s)((0,f.f)(t.target)))}async function inspect(e){return await new p.A$(e,1e4).info().then(t=>({socket:e,engine:t}),e=>e instanceof Error?e:Error(String(e)))}function parseEngineSearch(e){let t=e.split("\n"),paths=e=>[...new Set(t.flatMap(t=>t.startsWith(`${e} /`)?[t.slice(e.length+1).trim()]:[]))],r=t.find(e=>e.startsWith("user "))?.slice(5)??"";return{usable:paths("usable"),denied:paths("denied"),listening:paths("listening"),user:r.trim()}}let b=/^(channel \d+: open failed: administratively prohibited|.*: forwarding request failed:)/m,k=/^channel \d+: open failed:/m;function isChannelRefused(e){return k.test(e)}function forbidsForwarding({usable:e,listening:t},r){let n=isChannelRefused(r)&&e.some(e=>t.includes(e));return e.length>0&&(n||b.test(r))}function noEngineError(e,t,r){let i=(0,f.f)(e),s=""===t.user?e.user??"the user":t.user,error=(e,t)=>new n.yo({code:"node",message:e,hint:t});return(0,m.T)(r)?new n.yo((0,m.s)(i)):forbidsForwarding(t,r)?error(`${i} forbids forwarding: set \`AllowStreamLocalForwarding yes\` in its sshd_config`,$):t.usable.length>0?error(`The Docker Engine of ${i} does not answer`,E):t.denied.length>0?error(`${s} has no permission to use the Docker Engine of ${i}`,`On the node, run \`sudo usermod -aG docker ${s}\`; it takes effect at the next login.`):error(`No Docker Engine runs on ${i}`,_)}let $="Without forwarding, the user needs `docker`, `socat` or `nc` on the node, and has none of them. On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config (and no `restrict` or `no-port-forwarding` before the key in authorized_keys), then reload sshd.",E="On the node, `docker version` should answer at once; `systemctl restart docker` and `journalctl -u docker` help if it does not.",_="On the node, install and start one (`systemctl enable --now docker`), or name the socket of a buildkitd: `ssh://…/run/buildkit/buildkitd.sock`.";var S=r(7409),x=r(6607);let O={...x.qy,scheme:"ssh",parse:parseSsh,format:formatSsh,baseName:S.Sm,withDriver:(e,t)=>"remote"===t?{...e,kind:"ssh-buildkitd",socket:"/run/buildkit/buildkitd.sock"}:x.qy.withDriver(e,t),sshTarget:e=>e,async open(e,t){let r=performance.now(),n=await (0,g.X)({...t,target:t.spec.ssh??e,remote:w}),i=fetchMachineInfo(n),s=await findEngine(n,e,t.journal);return{...(0,x.xp)(O,t.spec,{...s,began:r}),...await ifSoon(i),lost:n.lost}}},R={...a,format:({socket:e,...t})=>`${formatSsh(t)}${e}`,baseName:S.Sm,sshTarget:e=>e,route:({socket:e})=>["socket",e],async open(e,t){let r=performance.now(),n=await (0,g.X)({...t,target:t.spec.ssh??e,remote:e.socket}),i=fetchMachineInfo(n),s=await findBuildkitd(n,e,t);return{...buildkitdNode(R,t.spec,s,r),...await ifSoon(i),lost:n.lost}}};function formatSsh(e){return`ssh://${(0,f.f)(e)}`}function parseSsh(e,t){let[,r="",n=""]=/^([^/]*@[^/@]*|[^/@]*)(.*)$/s.exec(e)??[],i=(0,S.ld)(r,t);if(!i)return;if(""===n||"/"===n)return{kind:"ssh",...i};let s=socketProblem(n);if(void 0===s)return{kind:"ssh-buildkitd",...i,socket:n};t(s)}function socketProblem(e){return e.endsWith("docker.sock")?"ends in the socket of a Docker Engine, which is found without the path: remove the path":S.s$.test(e)&&!/(^|\/)\.\.(\/|$)/.test(e)?void 0:P}let P="ends in no usable path: write the absolute path of the socket, as in `ssh://ci@host/run/buildkit/buildkitd.sock`";async function findBuildkitd(e,t,{journal:r}){let s=`${(0,f.f)(t)}${t.socket}`,{socket:o}=(0,d.r0)(e.config);try{return await probeBuildkitd(o,s),o}catch(a){if(!isChannelRefused(e.output()))throw a;let o=await (0,i.N3)(e,{target:t,remote:t.socket},r);if(void 0===o)throw a;return await probeBuildkitd(o,s).catch(e=>{throw(0,i.wL)(o)?new n.yo((0,m.s)((0,f.f)(t))):e}),o}}async function fetchMachineInfo(e){let{code:t,stdout:r}=await (0,g.wC)(e,h.zn,5e3).catch(()=>({code:1,stdout:""}));return 0===t?(0,h.Bi)(r,Date.now()):void 0}async function ifSoon(e){let t=await Promise.race([e,(0,o.yy)(150).then(()=>void 0)]);return t?{machine:t}:{}}var T=r(7598),C=r(3024),A=r(6760),D=r(8327),I=r(8085),N=r(2243);let L=["cacert","cert","key"],j={...a,options:{cacert:D.Qq,cert:D.Qq,key:D.Qq,servername:D.Qq},scheme:"tcp",parse(e,t){let r=(0,S.or)(e.replace(/\/$/,""),t);return r&&void 0===r.port&&t("has no port: write `tcp://host:1234`"),r?.port===void 0?void 0:{kind:"tcp",...r}},format:formatTcp,baseName:S.Sm,validate(e,t){let r=L.filter(t=>(e[t]??"")==="").map(e=>`\`${e}\``);r.length>0&&t(`needs ${r.join(", ")} in its \`driver-opts\`, PEM or the path of a file: a buildkitd behind TCP is reached by mutual TLS only`)},route({spec:e,remote:t}){let{host:r="",port:n=""}=e.endpoint,{servername:i="",cacert:s="",cert:o="",key:a=""}=t?.driverOpts??{};return["tls",String(r),String(n),i,s,o,a]},async open(e,t){let r=performance.now(),{paths:n,texts:i}=storeCertificates(t),{servername:s=""}=t.spec.driverOpts,ping=t=>probeTls(e,i,s,t),o=await ping(1e4),a={...n,...""!==s&&{servername:s}},c=buildkitdNode(j,t.spec,"",r),l={client:validity(new T.X509Certificate(i.cert).validTo),buildkitd:o};return{...c,ping,certificates:l,remote:{endpoint:formatTcp(e),driverOpts:a}}}};function formatTcp({host:e,port:t}){return`tcp://${(0,S.Em)(e)}:${t}`}function storeCertificates({spec:e,key:t,dir:r,workspace:n}){let i={cacert:"",cert:"",key:""},s={...i};for(let o of L)i[o]=loadPem(e.driverOpts[o]??"",n,`nodes: the ${o} of ${e.name}`),(0,C.mkdirSync)(r.tlsKeys,{recursive:!0,mode:448}),s[o]=r.pem(t,o),(0,N.pb)(s[o],i[o]);return{paths:s,texts:i}}function loadPem(e,t,r){if(e.includes("-----BEGIN"))return(0,I.fB)(e);try{return(0,N.XF)(e.startsWith("/")?e:(0,A.join)(t,e))}catch(e){throw new n.yo({code:"inputs",message:`${r} cannot be read`,hint:"Provide PEM text or a path to a PEM file.",cause:e})}}async function connectBuildkitd({host:e,port:t},{cacert:n,cert:i,key:s},o){let{connect:a}=await Promise.resolve().then(r.t.bind(r,1692,23)),c=""!==o||/^[\d.]+$|:/.test(e)?o:e;return a({host:e,port:t,ca:n,cert:i,key:s,ALPNProtocols:["h2"],...""!==c&&{servername:c}})}function validity(e){return Date.parse(e)-Date.now()}async function probeTls(e,t,i,s){let{host:o,port:a}=e,{connect:c}=await Promise.resolve().then(r.t.bind(r,2467,23)),l=await connectBuildkitd(e,t,i),u=1/0;l.once("secureConnect",()=>u=validity(l.getPeerCertificate().valid_to));let d=c(`https://${(0,S.Em)(o)}:${a}`,{createConnection:()=>l});try{return await waitForSettings(d,s),u}catch(t){throw new n.yo({code:"node",message:`No buildkitd answers at ${formatTcp(e)}: ${(0,n.gJ)(t)}`,hint:isRefused(t)?M:`Check that it listens there, ${U}`,cause:t})}}function isRefused(e){return e instanceof Error&&"code"in e&&"ECONNREFUSED"===e.code}let M="On the node, check that buildkitd listens on this port (`--addr tcp://0.0.0.0:PORT`), and that no firewall rejects connections of this runner to it.",U="that its certificate names this host and is signed by `cacert`, and that it accepts `cert`.",q={...a,scheme:"unix",parse(e,t){if(S.s$.test(e)&&!e.endsWith("/"))return{kind:e.endsWith("docker.sock")?"engine":"unix",path:e};t(B)},format:({path:e})=>`unix://${e}`,baseName:S.RV,withDriver(e,t){if("kubernetes"!==t)return"remote"===t?e:{...e,kind:"engine"}},async open({path:e},{spec:t}){let r=performance.now();return await probeBuildkitd(e,e),buildkitdNode(q,t,e,r)}},B="has no usable path: write that of the socket after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`",F=new Map([["local",u.Ao],["engine",u.WB],["ssh",O],["ssh-buildkitd",R],["unix",q],["tcp",j],["kubernetes",l.pm]]);function driverOf({endpoint:e,builtIn:t=!1}){let r=endpointDriver(e);return t?builtInBuildkit(r):r}function endpointDriver({kind:e}){let t=F.get(e);if(!t)throw Error(`no driver for endpoints of the kind ${e}`);return t}function sshTargetOf({endpoint:e,ssh:t}){return t??endpointDriver(e).sshTarget?.(e)}},2704:(e,t,r)=>{r.d(t,{Bk:()=>parseEndpoint,T0:()=>formatEndpoint,cT:()=>hidePassword});var n=r(4231),i=r(6086);let s="write `local`, `ssh://user@host` or `unix:///path/to/buildkitd.sock`";function parseEndpoint(e,t=()=>void 0){let r=unsafeProblem(e);if(void 0!==r)return void t(r);if("local"===e)return{kind:"local"};let[,o,a=""]=/^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/.exec(e)??[];if(void 0===o&&e.includes("@")&&!/:?\//.test(e))return parseEndpoint(`ssh://${e}`,t);if(void 0===o)t(schemeProblem(e));else{let e=[...i.ak.values()].find(({scheme:e})=>e===o.toLowerCase());if(e?.parse)return e.parse(a,t);let r=[...i.ak.values()].flatMap(({scheme:e})=>e??[]);t(`has the unknown scheme \`${o}://\`: ${s}${(0,n.au)(o,r)}`)}}function formatEndpoint(e){return(0,i.EK)(e).format(e)}function hidePassword(e){return e.replace(/(^|:\/\/|[=\s"'])([^:@/\s="']*):(?!\/\/|\s).*@/g,"$1$2:***@")}function unsafeProblem(e){return""===e?`is empty: ${s}`:hidePassword(e)!==e?"holds a password, which this action never uses: write `ssh://user@host` and give a key in `ssh-private-key`":/[\s\p{C}]/u.test(e)?`holds a space or a control character: ${s}`:e.includes("%")?"holds `%`, which ssh would expand: write the host and the user as they are":void 0}function schemeProblem(e){return e.includes("@")?`has a path but no scheme: write \`ssh://${e.replace(/:?\//,"/")}\``:e.startsWith("/")?`is a path: write \`unix://${e}\``:!e.startsWith("-")&&(/[.:]/.test(e)||"localhost"===e)?`has no scheme: write \`ssh://${e}\``:`is not an endpoint: ${s}${(0,n.au)(e,["local"])}`}},257:(e,t,r)=>{r.d(t,{A$:()=>EngineClient,NJ:()=>EngineError});var n=r(7067),i=r(7268),s=r(8453),o=r(9826);let a={Detach:!1,Tty:!1};let EngineError=class EngineError extends Error{status;constructor(e,t,r){super(t,{cause:r}),this.name="EngineError",this.status=e}};let EngineClient=class EngineClient{#k;#x;constructor(e,t=15e3){this.#k=e,this.#x=t}async info(){let[e,t]=(await Promise.all([this.#O("/version"),this.#O("/info")])).map(s.qY),r=Date.parse((0,s.e1)(t?.SystemTime));return{version:(0,s.e1)(e?.Version),os:(0,s.e1)(e?.Os),arch:(0,s.e1)(e?.Arch),cpus:"number"==typeof t?.NCPU?t.NCPU:0,containerd:JSON.stringify(t?.DriverStatus??[]).includes("io.containerd.snapshotter.v1"),root:(0,s.e1)(t?.DockerRootDir),...!Number.isNaN(r)&&{ahead:r-Date.now()}}}async time(){return Date.parse((await this.#R("GET","/_ping")).date)}async ping(){await this.#O("/_ping")}async pingBuildkitd(e){try{let t=await this.createExec(e,["buildctl","debug","workers"]);await this.#P("POST",`/exec/${t}/start`,a)}catch(e){if(!(e instanceof EngineError)||0===e.status||/\bpaused\b/.test(e.message))throw e}}async createExec(e,t,r=!1){return(0,s.e1)((0,s.qY)(await this.#P("POST",`/containers/${encodeURIComponent(e)}/exec`,{Cmd:t,AttachStdin:r,AttachStdout:!0,AttachStderr:!0})).Id)}async listContainers(e){let t=void 0===e?"":`&filters=${nameFilter(e)}`;return(0,s.DD)(await this.#O(`/containers/json?all=1${t}`)).map(s.qY).map(e=>({id:(0,s.e1)(e.Id),names:(0,s.DD)(e.Names).map(s.e1),createdAt:"number"==typeof e.Created?1e3*e.Created:0/0,summary:e}))}async inspectContainer(e){let t=`/containers/${encodeURIComponent(e)}/json`;return await unlessNotFound(async()=>(0,s.qY)(await this.#O(t)))}async removeContainer(e){let t=performance.now()+this.#x;for(;;)try{return await this.#T(`/containers/${encodeURIComponent(e)}?force=1&v=1`)}catch(e){if(!(e instanceof EngineError&&409===e.status&&/already in progress/i.test(e.message))||performance.now()>t)throw e;await (0,o.yy)(50)}}async removeUnstartedContainer(e){await this.#T(`/containers/${encodeURIComponent(e)}?v=1`)}async removeBuilder(e,t){let r=await this.removeContainer(e);return await this.removeVolume(t),r}async listVolumes(e){let t=(0,s.qY)(await this.#O(`/volumes?filters=${nameFilter(e)}`));return(0,s.DD)(t.Volumes).map(parseVolume).filter(({name:t})=>t.startsWith(e))}async inspectVolume(e){return await unlessNotFound(async()=>parseVolume(await this.#O(`/volumes/${encodeURIComponent(e)}`)))}async createVolume(e,t){return parseVolume(await this.#P("POST","/volumes/create",{Name:e,...t&&{Labels:t}}))}async removeVolume(e){await this.#T(`/volumes/${encodeURIComponent(e)}?force=1`)}async hasImage(e){return await unlessNotFound(()=>this.#O(`/images/${e}/json`))!==void 0}async inspectDistribution(e){return(0,s.DD)((0,s.qY)(await this.#O(`/distribution/${e}/json`)).Platforms).map(s.qY).map(({os:e,architecture:t,variant:r})=>[e,t,r].map(s.e1).filter(Boolean).join("/"))}async #O(e){return await this.#P("GET",e)}async #T(e){return await unlessNotFound(()=>this.#R("DELETE",e))!==void 0}async #P(e,t,r){return(0,s.Bl)((await this.#R(e,t,r)).text)}async #R(e,t,r){return await (0,o.Q3)(()=>exchange({socketPath:this.#k,method:e,path:t},this.#x,r))}};async function exchange(e,t,r){let n=await send(e,t,r).catch(t=>{throw new EngineError(0,`no answer at ${e.socketPath}: ${(0,i.gJ)(t)}`,t)}),{status:o,text:a}=n;if(o<400)return n;throw new EngineError(o,(0,s.e1)((0,s.qY)((0,s.Bl)(a)).message)||`HTTP ${o}`)}function send(e,t,r){return new Promise((i,s)=>{let o={Host:"docker",...void 0!==r&&{"Content-Type":"application/json"}},a=(0,n.request)({...e,headers:o,signal:AbortSignal.timeout(t)},e=>{let{statusCode:t=0,headers:{date:r=""}}=e;readText(e).then(e=>i({status:t,text:e,date:r}),s)});a.on("error",s),a.end(void 0===r?void 0:JSON.stringify(r))})}async function readText(e){let t=[],r=0;for await(let n of e){if((r+=n.length)>0x1000000)throw Error("the answer is larger than 16 MiB");t.push(n)}return Buffer.concat(t).toString("utf8")}function parseVolume(e){let{Name:t,CreatedAt:r,Labels:n}=(0,s.qY)(e);return{name:(0,s.e1)(t),createdAt:(0,s.e1)(r),labels:(0,s.qY)(n)}}function nameFilter(e){return encodeURIComponent(JSON.stringify({name:[e]}))}async function unlessNotFound(e){try{return await e()}catch(e){if((0,i.c4)(e))return;throw e}}},7574:(e,t,r)=>{r.d(t,{F:()=>currentContext,Y:()=>contextHost});var n=r(7598),i=r(6760),s=r(2243),o=r(8453);function contextHost(e,t){let r=(0,n.createHash)("sha256").update(t).digest("hex"),a=(0,o.qY)((0,o.Bl)((0,s.o_)((0,i.join)(e,"contexts/meta",r,"meta.json"))));return(0,o.e1)((0,o.qY)((0,o.qY)(a.Endpoints).docker).Host)||void 0}function currentContext(e){return(0,o.e1)((0,o.qY)((0,o.Bl)((0,s.o_)((0,i.join)(e,"config.json")))).currentContext)}},999:(e,t,r)=>{r.d(t,{T:()=>localEngineSocket});var n=r(3024),i=r(6760),s=r(7268),o=r(2243),a=r(3179),c=r(7574);let l="/var/run/docker.sock",u="unix://";function localEngineSocket(e=thisMachine()){let{env:t,configDir:r}=e,{DOCKER_HOST:n="",DOCKER_CONTEXT:i=""}=t;if(""!==n)return unixSocket(n,"DOCKER_HOST");let o=""===i?"The current Docker context":"DOCKER_CONTEXT",a=""===i?(0,c.F)(r):i;if(""===a||"default"===a)return usualSocket(e);let l=(0,c.Y)(r,a);if(void 0!==l)return unixSocket(l,`The host of the Docker context ${a}`);throw new s.yo({code:"inputs",message:`${o} is ${a}, and there is no context of this name in ${r}`,hint:"Create it in an earlier step, or select another with `docker context use` or DOCKER_CONTEXT."})}function thisMachine(){return{env:process.env,configDir:(0,a.kG)(),home:(0,o.lw)(),uid:process.getuid?.(),exists:n.existsSync}}function unixSocket(e,t){if(e.startsWith(u))return e.slice(u.length);throw new s.yo({code:"inputs",message:`${t} is ${e}, and a local engine is reached by its Unix socket only`,hint:"Mount the Unix socket of the engine into the job, or list the machine in `nodes` as `ssh://user@host`."})}function usualSocket({env:{XDG_RUNTIME_DIR:e=""},home:t,uid:r,exists:n}){return[l,...""===e?[]:[(0,i.join)(e,"docker.sock")],...void 0===r?[]:[`/run/user/${r}/docker.sock`],(0,i.join)(t,".docker/run/docker.sock"),(0,i.join)(t,".docker/desktop/docker.sock")].find(n)??l}},1629:(e,t,r)=>{r.d(t,{Bi:()=>parseMachineInfo,_z:()=>readMachineInfo,y$:()=>nativePlatforms,zn:()=>o});var n=r(3024),i=r(8161),s=r(6728);let o=`
-echo "clock $(date +%s)"
-read -r load rest < /proc/loadavg && echo "load $load"
-root=$(sed -n 's/.*"data-root"[^"]*"\\([^"]*\\)".*/\\1/p' /etc/docker/daemon.json 2>/dev/null)
-for d in "$root" /var/lib/docker "$HOME/.local/share/docker" /; do
-  [ -d "$d" ] && df -Pk "$d" 2>/dev/null | sed -n 's/^.* \\([0-9][0-9]*\\)  *[0-9]*% .*/free \\1/p' && break
-done
-for f in /proc/sys/fs/binfmt_misc/qemu-*; do echo "emulates $\{f##*/qemu-}"; done
-`,a={amd64:["amd64/v2","amd64/v3","386"],arm:["arm/v7","arm/v6","arm/v5"]};function parseMachineInfo(e,t){let r=e.split("\n").map(e=>e.trim()),values=e=>r.flatMap(t=>t.startsWith(`${e} `)?[t.slice(e.length+1)]:[]),number=e=>{let[t=""]=values(e);return/^\d+(\.\d+)?$/.test(t)?Number(t):void 0},[n,i,s]=[number("clock"),number("load"),number("free")];return{...void 0!==n&&{ahead:1e3*n+500-t},...void 0!==i&&{load:i},...void 0!==s&&{free:1024*s},emulated:emulatedPlatforms(values("emulates"))}}function emulatedPlatforms(e){return e.flatMap(e=>/^[a-z0-9_]+$/.test(e)?(0,s.FL)(e)??[]:[])}function nativePlatforms(e,t){return[t,...a[t]??[]].flatMap(t=>(0,s.FL)(`${e}/${t}`)??[])}function readMachineInfo(e,t="/proc/sys/fs/binfmt_misc"){let r=freeBytes(e);return{load:(0,i.loadavg)()[0]??0,...void 0!==r&&{free:r},emulated:emulatedPlatforms(listEmulators(t))}}function freeBytes(e){try{let{bavail:t,bsize:r}=(0,n.statfsSync)(e);return t*r}catch{return}}function listEmulators(e){try{return(0,n.readdirSync)(e).flatMap(e=>e.startsWith("qemu-")?[e.slice(5)]:[])}catch{return[]}}},5141:(e,t,r)=>{r.d(t,{I:()=>startAgent,U:()=>addKeys});var n=r(7268),i=r(4506),s=r(9826);async function startAgent(e,t){let r=(0,i.kp)("ssh-agent",["-D","-a",e],{detached:!0});r.unref();let o=new AbortController,a=(0,i.zE)(r).then(e=>`it ended with code ${e}`,n.gJ);a.then(()=>o.abort());let c=await Promise.race([a,(0,s.ke)(e,1e4,o.signal).then(()=>void 0)]);if(void 0!==c)throw new n.yo({code:"runner",message:"ssh-agent does not start on this runner",hint:`Install the OpenSSH client: ${c}.`});return await addKeys(e,t),()=>void r.kill("SIGTERM")}async function addKeys(e,t){for(let[r,n]of t.entries())await addKey(e,n,r+1)}async function addKey(e,t,r){let{code:s,stderr:a}=await (0,i.m0)("ssh-add",["-q","-t",String(180),"-"],{input:t,env:{...(0,i.DW)(),SSH_AUTH_SOCK:e,SSH_ASKPASS_REQUIRE:"never",SSH_ASKPASS:"",DISPLAY:""},deadline:1e4});if(0!==s)throw new n.yo({code:"inputs",message:`ssh-private-key: ssh-add cannot read key ${r}`,hint:o,details:a.trim().split("\n")})}let o="Paste the whole private key file, from BEGIN to END. If it is complete, `ssh-keygen -p -N '' -f KEY` converts it to the OpenSSH format."},228:(e,t,r)=>{r.d(t,{f:()=>describeTarget,w:()=>formatSshConfig});function formatSshConfig(e,t){let r=e.jumps??[];return[...formatBlock("node",{...hostOptions(e),...r.length>0&&{ProxyJump:r.map((e,t)=>`jump${t}`).join(",")},ControlPath:t.control,StreamLocalBindMask:"0177",StreamLocalBindUnlink:"yes",ExitOnForwardFailure:"yes"}),...r.flatMap((e,t)=>formatBlock(`jump${t}`,hostOptions(e))),...formatBlock("*",{IdentityAgent:""===t.agent?"none":quotePath(t.agent),IdentityFile:"none",PreferredAuthentications:"publickey",BatchMode:"yes",UserKnownHostsFile:t.knownHosts,GlobalKnownHostsFile:"/dev/null",StrictHostKeyChecking:"yes",UpdateHostKeys:"no",ConnectTimeout:10,ServerAliveInterval:2,ServerAliveCountMax:3,ForwardAgent:"no",ForwardX11:"no"}),""].join("\n")}function hostOptions({host:e,hostName:t=e,port:r,user:n,hostKeyAlias:i,certificate:s,...o}){let{identityFiles:a=[],identitiesOnly:c=!1,identityAgent:l}=o;return{HostName:t,Port:r,...void 0!==n&&{User:n},...void 0!==i&&{HostKeyAlias:i},...void 0!==s&&{CertificateFile:quotePath(s)},...a.length>0&&{IdentityFile:a.map(quotePath)},...c&&{IdentitiesOnly:"yes"},...void 0!==l&&{IdentityAgent:quotePath(l)}}}function quotePath(e){return`"${e.replaceAll("%","%%")}"`}function formatBlock(e,t){return[`Host ${e}`,...Object.entries(t).flatMap(([e,t])=>[t].flat().map(t=>`  ${e} ${t}`))]}function describeTarget({user:e,host:t,port:r}){let n=t.includes(":")?`[${t}]`:t;return`${void 0===e?"":`${e}@`}${n}${22===r?"":`:${r}`}`}},4002:(e,t,r)=>{r.d(t,{N3:()=>connectThroughSessions,Sw:()=>startBuiltInForwarder,VU:()=>startSessionForwarder,wL:()=>lacksSessions});var n=r(3024),i=r(4506),s=r(2243),o=r(9826),a=r(1970),c=r(228),l=r(5063);let u=/^\/[A-Za-z0-9._@+/-]+$/,d=[["buildctl",e=>`buildctl --addr unix://${e} dial-stdio`],["docker",e=>`docker -H unix://${e} system dial-stdio`],["socat",e=>`socat - UNIX-CONNECT:${e}`],["nc",e=>`nc -U ${e}`]];async function startSessionForwarder({config:e,local:t,remote:r}){return u.test(r)&&await startForwarder("ssh",e,t,dialCommand(r))}async function startBuiltInForwarder(e,t,r){return await startForwarder("engine",e,t,r)}async function startForwarder(e,t,r,...s){(0,n.rmSync)(r,{force:!0});let a=[(0,i.s3)("forward"),e,t,r,...s],c=(0,i.kp)(process.execPath,a,{detached:!0});c.unref();let l=(0,i.zE)(c).then(()=>!1,()=>!1),u=(0,o.Zy)(r,1e4).then(()=>!0,()=>(c.kill(),!1));return await Promise.race([u,l])}async function connectThroughSessions({config:e},{target:t,remote:r},n){let{sessionSocket:i}=(0,a.r0)(e);return n.note({kind:"forwarder",node:(0,c.f)(t),config:e,local:i,remote:r}),await startSessionForwarder({config:e,local:i,remote:r})?i:void 0}function lacksSessions(e){let t=(0,a.ij)(e);return void 0!==t&&(0,l.T)((0,s.cz)(t,65536))}function dialCommand(e){let t=d.map(([e])=>e).join(" "),r=`for way in ${t}; do command -v $way >/dev/null 2>&1 && break; done`,n=d.map(([t,r])=>`${t}) exec ${r(e)};;`);return`sh -c '${r}; case $way in ${n.join(" ")} esac'`}},5063:(e,t,r)=>{function sessionLimit(e){return{code:"node",message:`${e} allows too few SSH sessions: raise MaxSessions`,hint:"The SSH server of this node forbids forwarding, so each connection to its engine is a session. In /etc/ssh/sshd_config on the node, raise `MaxSessions` (its default is 10) or set `AllowStreamLocalForwarding yes`, then reload sshd."}}function isSessionRefused(e){return e.includes("Session open refused by peer")}r.d(t,{T:()=>isSessionRefused,s:()=>sessionLimit})},3224:(e,t,r)=>{r.d(t,{M6:()=>reconnect,X:()=>openTunnel,sY:()=>forward,wC:()=>execRemote});var n=r(3024),i=r(7268),s=r(4506),o=r(2243),a=r(9826),c=r(1970),l=r(228);async function openTunnel(e){let{dir:t,key:n,target:s,remote:c,agent:u,keys:d,journal:h}=e,{config:f,socket:p,control:m}=t.connection(n);(0,o.pb)(f,(0,l.w)(s,{agent:u,knownHosts:t.knownHosts,control:m}));let g={node:(0,l.f)(s),config:f,local:p,remote:c};h.note({kind:"tunnel",...g});for(let e=1;;e++)try{return await connect(g,s,d,u)}catch(n){let{isDropped:t}=await r.e(210).then(r.bind(r,4210));if(5===e||!(n instanceof i.yo)||!t(n))throw n;await (0,a.yy)(250*2**e*(.5+Math.random()))}}async function connect(e,t,r,a=""){let{config:l,local:u,remote:d}=e,{log:h,control:f}=(0,c.r0)(l),p=(0,n.openSync)(h,"w",384),m=(0,s.kp)("ssh",["-F",l,"-M","-N","-T","-L",`${u}:${d}`,"node"],{detached:!0,stdio:["ignore","ignore",p]});(0,n.closeSync)(p),m.unref();let output=()=>(0,o.cz)(h,65536).trim(),g=(0,s.zE)(m).then(output,i.gJ),w=new AbortController;g.then(()=>w.abort());let y=await Promise.race([g,waitForSockets(u,f,w.signal)]);if(void 0===y)return{config:l,lost:g,output};throw m.kill("SIGTERM"),await explainFailure(y,t,r,a)}async function explainFailure(e,t,n,i){let{failingHost:s,sshError:o}=await r.e(210).then(r.bind(r,4210));if("user"!==n||!e.includes("Permission denied"))return o(e,t,n);let{listUserKeys:a}=await r.e(98).then(r.bind(r,4098));return o(e,t,n,await a(s(e,t),i))}async function waitForSockets(e,t,r){try{await (0,a.Zy)(e,18e3,r)}catch{return"Connection timed out"}await (0,a.Zy)(t,2e3,r).catch(()=>void 0)}async function reconnect(e){(0,n.rmSync)(e.local,{force:!0}),await connect(e,{host:e.node,port:22},"input")}function execRemote({config:e},t,r=1e4){return(0,s.m0)("ssh",["-F",e,"-o","ProxyCommand=false","node","sh","-s"],{input:t,env:(0,s.DW)(),deadline:r})}async function forward({config:e,local:t,remote:r}){let n=["-F",e,"-O","forward","-L",`${t}:${r}`,"node"],{code:i}=await (0,s.m0)("ssh",n,{env:(0,s.DW)(),deadline:1e4});return 0===i}},4933:(e,t,r)=>{r.d(t,{HG:()=>NotDeletedError,Iy:()=>splitOwner,cz:()=>urlHost,uT:()=>trimSlashes});let NotDeletedError=class NotDeletedError extends Error{isUnsupported;constructor(e,t,r=!1){super(e,{cause:t}),this.name="NotDeletedError",this.isUnsupported=r}};function splitOwner(e){let t=e.indexOf("/");return{owner:e.slice(0,Math.max(0,t)),name:e.slice(t+1)}}function trimSlashes(e){return e.replace(/\/+$/,"")}function urlHost(e){return URL.canParse(e)?new URL(e).host.toLowerCase():""}},385:(e,t,r)=>{r.d(t,{Hq:()=>parseChildren,J:()=>parseManifestInfo});var n=r(8453),i=r(506),s=r(1793),o=r(5525);let a="application/vnd.buildkit.cacheconfig.v0",c="application/vnd.in-toto+json",l=/^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/,u=/^(text\/spdx|application\/(spdx|vnd\.cyclonedx|vnd\.syft))(\+json|\+xml)?$/,d=new Map,h=[];function parseManifestInfo(e,t,r){let a=parseDocument(t);if(2!==a.schemaVersion)throw Error(`${e} is not an image manifest or index`);let c=indexEntries(a),l=imageBlobs(a),u=c.map(e=>(0,n.e1)(e.digest)).filter(i.Bc),f=(0,n.e1)((0,n.qY)(a.subject).digest),p=(0,n.qY)(a.annotations),m=(0,n.e1)(p[o.xz]),g=(0,n.e1)(p[o.Yo]),w=(0,n.e1)(p["org.opencontainers.image.version"]),y=c.flatMap(attestationEntry),v=statementBlobs(l);return{digest:e,kind:manifestKind((0,i.$U)(r),c,l),refs:0===u.length?h:[...new Set(u)],subject:(0,i.Bc)(f)?f:void 0,attests:0===y.length?d:new Map(y),runAnnotation:""===m?void 0:m,...""!==g&&{pullRequest:g},...`${o.R2}platform`in p&&{isPart:!0},...""!==w&&{version:w},versionRun:(0,s._G)(w),statements:0===v.length?h:v}}function statementBlobs(e){return e.filter(({mediaType:e})=>e===c||l.test((0,n.e1)(e))).sort((e,t)=>Number(e.size)-Number(t.size)).map(({digest:e})=>(0,n.e1)(e))}let parseDocument=e=>(0,n.qY)((0,n.Bl)(new TextDecoder().decode(e))),indexEntries=e=>(0,n.DD)(e.manifests).map(n.qY),imageBlobs=e=>[e.config,...(0,n.DD)(e.layers)].map(n.qY);function manifestKind(e,t,[r,...i]){if(t.some(e=>e.mediaType===a)||r?.mediaType===a)return"cache";if(r?.mediaType===o.rg)return"history";if(e)return"index";let s=i.map(e=>(0,n.e1)(e.mediaType));return 0===s.length?"image":s.every(e=>e===c)?"attestation":s.every(e=>l.test(e))?"signature":s.every(e=>u.test(e))?"sbom":"image"}function attestationEntry(e){let t=(0,n.qY)(e.annotations),r=(0,n.e1)(t["vnd.docker.reference.digest"]);return"attestation-manifest"===t["vnd.docker.reference.type"]?[[(0,n.e1)(e.digest),r]]:[]}function parseChildren(e){return indexEntries(parseDocument(e)).map(e=>(0,n.e1)(e.digest))}},4449:(e,t,r)=>{r.d(t,{CA:()=>unlessNotFound,Hx:()=>c,PX:()=>readManifests,UB:()=>l,createPackageRepository:()=>createPackageRepository,kD:()=>refreshVersion,p:()=>listTagNames,t2:()=>exists,vQ:()=>a,xt:()=>listReferrers,yN:()=>resolveTags,zH:()=>requireTime});var n=r(7268);r(9832);var i=r(3716),s=r(4933),o=r(385);function createPackageRepository(e){let{registry:t,repository:r}=e,n=new Map,read=async e=>{let{bytes:i,mediaType:s}=await t.getManifest(r,e),a=(0,o.J)(e,i,s);return n.set(e,a),a};return{...e,manifest:async e=>n.get(e)??await unlessNotFound(read(e))}}async function readManifests({manifest:e},t){return new Map((await (0,i._)([...new Set(t)],e)).flatMap(e=>e?[[e.digest,e]]:[]))}async function resolveTags({registry:e,repository:t},r){return new Map((await (0,i._)([...r],async r=>({tag:r,digest:await e.headManifest(t,r)}))).flatMap(({tag:e,digest:t})=>void 0===t?[]:[[e,t]]))}async function listTagNames({listTags:e},t){return await unlessNotFound(e(t))??[]}async function listReferrers({registry:e,repository:t},r){let n=[];for(let i of new Set(r)){let r=await e.listReferrers?.(t,i);if(!r)break;n.push(...r)}return n}let exists=async({registry:e,repository:t},r)=>await e.headManifest(t,r)!==void 0;async function refreshVersion(e,t){let r=await e.backend.read(t);if(!r&&await exists(e,t.digest))throw new s.HG(a);return r}let a="the API does not list it yet. A later cleanup deletes it.",c="the time limit of the cleanup was reached. A later cleanup deletes it.",l="the tag was moved to another image, so it is kept.";function requireTime({clock:e,deadline:t}){if(e.now()>t)throw new s.HG(c)}async function unlessNotFound(e){try{return await e}catch(e){if((0,n.c4)(e))return;throw e}}},101:(e,t,r)=>{r.d(t,{Az:()=>s,Bj:()=>openPackageRepository});var n=r(9310);let i={github:async()=>(await r.e(591).then(r.bind(r,8591))).githubBackend,forgejo:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,gitea:async()=>(await r.e(955).then(r.bind(r,2955))).forgejoBackend,oci:async()=>(await r.e(160).then(r.bind(r,1160))).ociBackend},s=Object.fromEntries(["auto",...Object.keys(i)].map(e=>[e,e]));async function selectBackend(e,t,r,n=i){let s=t.toLowerCase(),[o,a]="auto"===e?[Object.values(n)]:[[n[e]],"explicit"];for(let e of o){let t=await e?.(),n=t?.endpoint(s,r,a);if(t&&void 0!==n)return{definition:t,endpoint:n}}throw Error(`No packages API \`${e}\` for ${t}`)}async function openPackageRepository(e,t,s=i){let{repository:o,client:a,until:c}=t,{definition:l,endpoint:u}=await selectBackend(e.choice,o.registry,e.platform,s),{createPackageRepository:d}=await Promise.resolve().then(r.bind(r,4449));return d({backend:await l.create(u,e,t),registry:a,repository:o.path,name:(0,n.Sh)(o),clock:e.clock,deadline:c})}},3786:(e,t,r)=>{function targetLabel({platform:e,variant:t}){return""===t.name?e:`${e} ${t.name}`}r.d(t,{Op:()=>targetLabel}),r(9310)},6661:(e,t,r)=>{r.a(e,async(e,t)=>{try{var n=r(8524),i=r(9043),s=r(90),o=r(3709);let e=new n._;await e.run(async()=>{let t=(0,s.jx)();if(!t)return void e.log.info("Nothing to clean up.");let{request:r,ports:n}=await (0,i.i)(e,t),a=(0,i.g)(e);await (0,o.u)(r,n),e.signal.aborted||await a}),t()}catch(e){t(e)}},1)},8403:(e,t,r)=>{r.d(t,{mk:()=>basicHeader,QG:()=>createAuthorizer,DJ:()=>credentialSecrets});var n=r(8453),i=r(7087);let s=/([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;function parseChallenges(e){let t=[],r=0;for(;r<e.length;){s.lastIndex=r;let n=s.exec(e);if(!n){r++;continue}r=s.lastIndex;let[i,o="",a,c]=n;void 0===a&&void 0===c&&i===o?t.push({scheme:o.toLowerCase(),parameters:new Map}):t.at(-1)?.parameters.set(o.toLowerCase(),a?.replace(/\\(.)/g,"$1")??c??"")}return t}var o=r(9298);function createAuthorizer(e){let{credentials:t}=e,r={kind:"none"},n=new TokenCache(e);return{header:async(e,i)=>"bearer"===r.kind?(await n.get(e,r,i)).header:"basic"===r.kind?t&&basicHeader(t):void 0,learn:async(e,i,s)=>{let{next:o,requestedScope:a}=parseMethod(e);return"none"!==o.kind&&("basic"!==o.kind||!!t&&s!==basicHeader(t))&&(r=o,await n.reject(i,s,a),!0)}}}let TokenCache=class TokenCache{options;tokens=new Map;requestedScopes=new Map;constructor(e){this.options=e}async get(e,t,r){let{credentials:n,http:i,now:s,isPlain:o=()=>!1}=this.options,a=this.tokens.get(e),c=a&&await a;if(c&&s()<c.staleAt)return c;let l=this.tokens.get(e);if(l&&l!==a)return await l;let u=fetchToken(tokenRequest(tokenServer(t.realm,{login:void 0!==n,isPlain:o,info:r}),t.service,this.requestedScopes.get(e)??e,n),{http:i,now:s,info:r});return this.tokens.set(e,u),u.catch(()=>this.tokens.get(e)===u&&this.tokens.delete(e)),await u}async reject(e,t,r){void 0!==r&&this.requestedScopes.set(e,mergeScopes(e,r));let n=this.tokens.get(e),i=await n?.catch(()=>void 0);i?.header===t&&this.tokens.get(e)===n&&this.tokens.delete(e)}};function basicHeader({username:e,password:t}){return`Basic ${Buffer.from(`${e}:${t}`).toString("base64")}`}function credentialSecrets(e){if(!e)return[];let{password:t,identityToken:r=""}=e;return[t,r,basicHeader(e).slice(6)]}function parseMethod(e){let t=parseChallenges(e),r=t.find(({scheme:e,parameters:t})=>"bearer"===e&&t.has("realm"));if(!r)return{next:{kind:t.some(({scheme:e})=>"basic"===e)?"basic":"none"},requestedScope:void 0};let{parameters:n}=r;return{next:{kind:"bearer",realm:n.get("realm")??"",service:n.get("service")},requestedScope:n.get("scope")}}function mergeScopes(...e){let t=new Map;for(let r of e.flatMap(e=>e.split(/\s+/)).filter(e=>""!==e)){let e=r.lastIndexOf(":"),n=e<0?r:r.slice(0,e),i=e<0?[]:r.slice(e+1).split(",");t.set(n,new Set([...t.get(n)??[],...i]))}return[...t].map(([e,t])=>0===t.size?e:`${e}:${[...t].join(",")}`).join(" ")}function tokenRequest(e,t,r,n){if(n?.identityToken!==void 0){let i=new URLSearchParams({grant_type:"refresh_token",client_id:"multiarch-build",service:t??"",scope:r,refresh_token:n.identityToken});return{method:"POST",url:e.href,headers:{"content-type":"application/x-www-form-urlencoded"},body:i.toString(),redirect:"error",limit:1048576}}for(let n of(void 0!==t&&e.searchParams.set("service",t),r.split(" ")))""!==n&&e.searchParams.append("scope",n);let i=n&&{headers:{authorization:basicHeader(n)}};return{method:"GET",url:e.href,limit:1048576,...i}}function tokenServer(e,{login:t,isPlain:r,info:n}){let s=URL.canParse(e)?new URL(e):void 0;if(!s||!/^https?:$/.test(s.protocol))throw(0,o.JW)("the registry names a token server whose address is not an http address",n);let a="https:"===s.protocol||(0,i.U9)(s.host)||(0,i.U9)(n.host);if(t&&!a&&!r(s.host))throw(0,o.JW)(`the registry requests the login for ${s.host} over plain http, where others can read it; to allow that, set \`http: true\` for ${s.host} in \`registries\``,n);return s}async function fetchToken(e,{http:t,now:r,info:i}){let s=r(),a=await t(e,i);if(200!==a.status)throw(0,o.U3)(a,i,r());let c=(0,n.qY)((0,n.Bl)(new TextDecoder().decode(a.bytes))),l=(0,n.e1)(c.token)||(0,n.e1)(c.access_token);if(!/^[\x21-\x7e]+$/.test(l))throw(0,o.JW)(`the token server ${new URL(e.url).host} returned no token`,i);return{header:`Bearer ${l}`,staleAt:s+1e3*("number"==typeof c.expires_in&&c.expires_in>0?c.expires_in:60)*.8}}},2222:(e,t,r)=>{r.d(t,{$L:()=>createBaseUrl,Ez:()=>serverHost,NE:()=>knownBy});var n=r(1931),i=r(7087),s=r(9298);function serverHost(e){return/^(index\.)?docker\.io$/.test(e)?"registry-1.docker.io":e}function createBaseUrl(e,t,r=new Map){let n;if(!(0,i.U9)(e))return()=>Promise.resolve(`https://${serverHost(e)}`);let begin=i=>{let s=probe(e,t,i);return s.catch(()=>{n=void 0,r.get(e)===s&&r.delete(e)}),r.set(e,s),s};return async t=>{if(n)return await n;let i=r.get(e);return await (i?.catch(()=>n??=begin(t))??(n=begin(t)))}}let o=new WeakMap;function knownBy(e){let t=o.get(e)??new Map;return o.set(e,t),t}async function probe(e,t,r){let ping=e=>t({method:"GET",url:`${e}/v2/`,redirect:"manual",limit:1048576},r),i=`http://${e}`,o=await ping(i).catch(e=>e);if(isResponse(o)&&!requiresTls(o))return i;try{return await ping(`https://${e}`),`https://${e}`}catch(e){if(isResponse(o))return i;throw e instanceof s.gl&&(0,n.fb)(e.code)?e:o}}function requiresTls({status:e,headers:t}){return 400===e||e>=300&&e<400&&/^https:/i.test(t.get("location")??"")}function isResponse(e){return"object"==typeof e&&null!==e&&"headers"in e}},539:(e,t,r)=>{r.d(t,{K:()=>createClientFactory});var n=r(9832);function createClientFactory(e,t,{willPush:r}={willPush:!0}){let{fetch:i,rawFor:s,log:o,onWait:a,isPlain:c}=e,l=new Map;return async u=>{let{registry:d}=u,h=await e.credentials(u),f=JSON.stringify([d,h]),p=l.get(f)??(0,n.H)({registry:d,fetch:i,...s&&{raw:s(d)},log:o,willPush:r,...a&&{onWait:a},...c&&{isPlain:c},...h&&{credentials:h},...t&&{signal:t}});return l.set(f,p),p}}},9832:(e,t,r)=>{r.d(t,{H:()=>createRegistryClient});var n=r(7268),i=r(5609),s=r(8453),o=r(6564),a=r(8403),c=r(2222),l=r(7598),u=r(9298),d=r(6839),h=r(9826),f=r(506);function send(e,t){return repeat(e,t.info,()=>sendOnce(e,t))}function atMostOnce(e){let t=-1/0;return(r,n)=>{let i=performance.now();i-t<p||(t=i,e(r,n))}}let p=4e3,m={read:"reading",push:"pushing",delete:"deleting"};function repeat({clock:e,signal:t,log:r,onWait:n},{host:i,subject:s,verb:a},c){return(0,h.co)((0,o.L5)(c,{policy:d.M_,clock:e,signal:t,log:r}),e=>n(`Waiting for ${i}: ${m[a]} ${s} (${e/1e3} s)`,e))}async function sendOnce(e,{allowNotFound:t,...r}){return checkStatus(await authorize(e,r,t=>e.http({...r,...t,limit:4194304},r.info)),r.info,{allowNotFound:t,now:e.clock.now()})}async function streamOnce(e,t){return checkStatus(await authorize(e,t,r=>e.stream({...t,...r},t.info)),t.info,{now:e.clock.now()})}function checkStatus(e,t,{allowNotFound:r=!1,now:n}){let{status:i}=e;if(i>=200&&i<300||404===i&&r)return e;throw(0,u.U3)(e,t,n)}async function authorize(e,t,r){let{authorizer:n}=e,{path:i,info:s,headers:o}=t,a=await e.baseUrl(s),c=i instanceof URL?i.href:`${a}/v2/${i}`;if(new URL(c).origin!==new URL(a).origin)return await r({url:c,headers:{...o}});let l=tokenScope(e,t),send=e=>r({url:c,headers:{...o,...void 0!==e&&{authorization:e}}}),u=await n.header(l,s),d=await send(u);return 401===d.status&&await n.learn(challengeHeader(d,a),l,u)?await send(await n.header(l,s)):d}function challengeHeader({url:e,headers:t},r){return new URL(e).origin===new URL(r).origin?t.get("www-authenticate")??"":""}function requestInfo({registry:e,secrets:t,origin:r},n,i,s){if(void 0===i)return{host:e,subject:e,verb:n,secrets:t,origin:r};let o=void 0===s?"":`${(0,f.Bc)(s)?"@":":"}${s}`;return{host:e,repository:i,subject:`${e}/${i}${o}`,verb:n,secrets:t,origin:r}}function tokenScope({willPush:e},{info:{repository:t,verb:r},mountFrom:n}){if(void 0===t)return"";let i=void 0===n?"":` repository:${n}:pull`;return`repository:${t}:${"delete"===r?"delete":"push"===r||e?"pull,push":"pull"}${i}`}function blobPath(e,t){return`${e}/blobs/${t}`}async function headBlob(e,t,r){let n=requestInfo(e,"read",t,r),i=blobPath(t,r),{status:s}=await send(e,{method:"HEAD",path:i,info:n,allowNotFound:!0});return 404!==s}function readBlob(e,t,r,n=()=>!1){let i=requestInfo(e,"read",t,r.digest),s=[{offset:0,hash:(0,l.createHash)(algorithmOf(r))}];return async function*(o){let a=n()?{offset:o}:findCheckpoint(s,o),{offset:c=0}=a,l=a.hash?.copy();for await(let a of(0===r.size&&verify(r,l,i),readOn(e,{repository:t,blob:r,info:i},c))){c+=a.length,(l=n()?void 0:l?.update(a))&&addCheckpoint(s,{offset:c,hash:l}),c===r.size&&verify(r,l,i);let e=a.subarray(Math.max(0,o-(c-a.length)));e.length>0&&(yield e)}}}function findCheckpoint(e,t){return e.findLast(({offset:e})=>e<=t)??{}}function addCheckpoint(e,{offset:t,hash:r}){t<(e.at(-1)?.offset??0)+4194304||e.push({offset:t,hash:r.copy()})}let algorithmOf=({digest:e})=>e.split(":")[0]??"";function verify(e,t,r){if(!t)return;let n=`${algorithmOf(e)}:${t.digest("hex")}`;if(n!==e.digest)throw(0,u.JW)(`the content has the digest ${n} instead of ${e.digest}`,r)}async function*readOn(e,{repository:t,blob:r,info:n},i){let s=i,a=(0,o.lF)({...e,policy:d.qP}),c=0;for(;s<r.size;)try{for await(let i of(await openBlob(e,{repository:t,blob:r,info:n},s))){if(s+=i.length,c+=i.length,s>r.size)throw(0,u.JW)(`the content is longer than the ${r.size} bytes that its image names`,n);yield i}if(s<r.size)throw shortBlob(n,s,r.size)}catch(t){c>=4194304&&(a=(0,o.lF)({...e,policy:d.qP})),c=0,await a(t)}}function shortBlob({host:e,repository:t,subject:r},n,i){let s=`${r}: the connection ended after ${n} of ${i} bytes`;return new u.gl(s,{kind:"network",host:e,repository:t,transient:!0})}async function openBlob(e,{repository:t,blob:r,info:n},i){let s=blobPath(t,r.digest),o=0===i?{}:{range:`bytes=${i}-`},a=r.size-i>=4194304,c=await streamOnce(e,{method:"GET",path:s,info:n,headers:o,isLarge:a});return skip(c.body,i-firstByte(c,n))}function firstByte({status:e,headers:t,body:r},n){if(206!==e)return 0;let i=/^bytes (\d+)-/.exec(t.get("content-range")??"")?.[1];if(void 0!==i)return Number(i);throw r.return(),(0,u.JW)("the registry returned a part of the content without its position",n)}async function*skip(e,t){let r=t;for await(let t of e)r<t.length&&(yield t.subarray(Math.max(0,r))),r=Math.max(0,r-t.length)}var g=r(1931),w=r(4885);function protectLocalServers(e,t){let{hostname:r}=new URL(`https://${(0,c.Ez)(t)}`),n=[],isRegistryLocal=async()=>n.length>0?n.every(w.MJ):await (0,w.mJ)(r);return async(t,i)=>{if(new URL(t).hostname===r){let r=await e(t,i);return void 0===r.address||n.includes(r.address)||n.push(r.address),r}if("object"==typeof i.body&&!(i.body instanceof Uint8Array))return await e(t,{...i,isForeign:!await isRegistryLocal()});try{return await e(t,{...i,isForeign:!0})}catch(r){if((0,g.Ze)(r)===w.fB&&await isRegistryLocal())return await e(t,i);throw r}}}var y=r(5558);function createHttpStream(e,t){return async(r,n)=>{t?.throwIfAborted();let i=new Watchdog(t),s=r.body?.();try{let t=s&&watchBody(s,i),{response:o,url:a}=await (0,y.e6)(e,r.url,exchangeOf(r,i.signal,t)),{status:c}=o,l=c>=200&&c<300&&"GET"===r.method,u=l?Buffer.alloc(0):await (0,y.io)(o,d.SE),h=l?watchContent(o,i,{...n,url:r.url}):empty();return l||i.end(),{status:c,headers:o.headers,url:a,bytes:u,body:h}}catch(e){throw i.end(),t?.throwIfAborted(),(0,d.x6)(e,r.url,n)}finally{s?.return()}}}function exchangeOf(e,t,r){let{method:n,headers:i,isLarge:s=!1}=e;return{method:n,headers:{...d.o_,...i},signal:t,isLarge:s,...r&&{body:r}}}async function*empty(){}async function*watchBody(e,t){for await(let r of(t.pause(),e))t.wait(),yield r,t.pause(),t.move(r.length);t.restart(3e5)}async function*watchContent(e,t,r){try{for await(let r of(t.restart(),e.body))t.pause(),t.move(r.length),yield r,t.wait()}catch(e){throw t.throwIfCancelled(),(0,d.x6)(e,r.url,r)}finally{t.end()}}let Watchdog=class Watchdog{#C=new AbortController;#A;#D;#I=6e4;#N;#L=0;#j=0;constructor(e){this.#A=e,e?.addEventListener("abort",this.#h,{once:!0}),this.wait()}get signal(){return this.#C.signal}wait(){this.pause(),this.#C.signal.aborted||(this.#N=performance.now(),this.#D??=setTimeout(this.#M,Math.max(0,this.#I-this.#L)))}#M=()=>{if(this.#D=void 0,void 0===this.#N)return;let e=this.#L+performance.now()-this.#N;e<this.#I?this.#D=setTimeout(this.#M,this.#I-e):this.#C.abort(Error(0===this.#j?noData(this.#I):tooSlow(this.#I)))};restart(e=6e4){clearTimeout(this.#D),this.#D=void 0,this.#I=e,this.#U(),this.#N=void 0,this.wait()}pause(){void 0!==this.#N&&(this.#L+=performance.now()-this.#N),this.#N=void 0}move(e){this.#j+=e,this.#j>=65536&&this.#U()}#U(){this.#L=0,this.#j=0}throwIfCancelled(){this.#A?.throwIfAborted()}end(){clearTimeout(this.#D),this.#A?.removeEventListener("abort",this.#h),this.#C.abort()}#h=()=>this.#C.abort(this.#A?.reason)};let noData=e=>`no data for ${e/6e4} min`,tooSlow=e=>`less than 64 KiB in ${e/6e4} min`;async function listTags(e,t){let r=requestInfo(e,"read",t),n=new Set,i=new Set,o=`${t}/tags/list?n=1000`;for(;void 0!==o;){if(i.has(o)||i.size>=1e3)throw(0,u.JW)("the list of tags has more than 1000 pages, or a page twice",r);i.add(o);let t=await send(e,{method:"GET",path:o,info:r}),a=(0,s.Bl)(new TextDecoder().decode(t.bytes));if(!(0,s.u4)(a)||!("tags"in a))throw(0,u.JW)("the list of tags is not valid",r);for(let e of(0,s.DD)(a.tags))"string"==typeof e&&e.length<=128&&n.add(e);if(n.size>1e6)throw(0,u.JW)("the list of tags has more than 1000000 entries",r);o=nextPage(t.headers.get("link"),`${await e.baseUrl(r)}/v2/`,o,r)}return[...n]}async function listReferrers(e,t,r){let n=requestInfo(e,"read",t,r),i=`${t}/referrers/${r}`,o=await send(e,{method:"GET",path:i,info:n,allowNotFound:!0}).catch(ifUnsupported),a=o?.status===200?(0,s.qY)((0,s.Bl)(new TextDecoder().decode(o.bytes))):{};if(Array.isArray(a.manifests))return a.manifests.map(e=>(0,s.e1)((0,s.qY)(e).digest)).filter(f.Bc)}function ifUnsupported(e){if(!(e instanceof u.gl)||"protocol"!==e.kind)throw e}function nextPage(e,t,r,n){let i=/<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(e??"")?.[1];if(void 0===i)return;let s=new URL(r,t),o=URL.canParse(i,s.href)?new URL(i,s):void 0;if(o?.host!==s.host||!o.pathname.startsWith("/v2/"))throw(0,u.JW)("the next page of tags is on another server, which is not trusted",n);return o.pathname.slice(4)+o.search}async function putBlob(e,t,r){let{digest:n}=r.blob,i={...r,session:e,repository:t,info:requestInfo(e,"push",t,n)},s=void 0===r.mountFrom?void 0:await mount(i);return"mounted"===s?s:!s&&await headBlob(e,t,n)?"existing":(await uploadWithRetries(i,s),"uploaded")}async function mount({session:e,repository:t,blob:r,mountFrom:n="",info:i}){let s=`?mount=${r.digest}&from=${encodeURIComponent(n)}`,o=`${blobPath(t,"uploads/")}${s}`;try{let t=await send(e,{method:"POST",path:o,info:i,mountFrom:n});return 201===t.status?"mounted":{url:await uploadUrl(e,t,i),offset:0}}catch(e){if(e instanceof u.gl&&["denied","unauthorized","not-found","protocol"].includes(e.kind))return;throw e}}async function uploadWithRetries(e,t){let{session:r,repository:n,info:i}=e,s=t,attemptUpload=async t=>{if(t>1){if(await headBlob(r,n,e.blob.digest)||s&&await continueUpload(e,s))return;s=void 0}s??=await startUpload(r,n,i),await sendContent(e,s)};try{await (0,o.L5)(attemptUpload,{...r,policy:d.qP})}catch(e){throw e instanceof SourceError?e.cause:e}}async function continueUpload(e,t){try{let r=await readProgress(e.session,t,e.info);return r&&await sendContent(e,r),void 0!==r}catch(e){if(e instanceof u.gl&&!e.transient)return!1;throw e}}let SourceError=class SourceError extends Error{};async function sendContent(e,t){let{session:r,info:n}=e,{digest:i,size:s}=e.blob,o=0===t.offset&&s>0,a=o||t.offset>=s?t.url:await sendRest(e,t);a.searchParams.set("digest",i),o?await stream(e,{method:"PUT",path:a,headers:{"content-length":String(s)}},0):await sendOnce(r,{method:"PUT",path:a,info:n,headers:{"content-type":v}})}let v="application/octet-stream";async function sendRest(e,{url:t,offset:r}){let{size:n}=e.blob,i={"content-range":`${r}-${n-1}`,"content-length":String(n-r)},s=await stream(e,{method:"PATCH",path:t,headers:i},r);return await uploadUrl(e.session,s,e.info)}async function stream({session:e,info:t,read:r},n,i){let s,body=async function*(){try{yield*r(i)}catch(e){throw s=e,e}},o={"content-type":v,...n.headers};try{return await streamOnce(e,{...n,info:t,headers:o,body})}catch(e){throw void 0===s?e:new SourceError("the source failed",{cause:s})}}async function startUpload(e,t,r){let n=await sendOnce(e,{method:"POST",path:blobPath(t,"uploads/"),info:r});return{url:await uploadUrl(e,n,r),offset:0}}async function readProgress(e,{url:t},r){let n=await sendOnce(e,{method:"GET",path:t,info:r}),i=Number(/^(?:bytes=)?0-(\d+)$/.exec(n.headers.get("range")??"")?.[1]??0);return 0===i?void 0:{url:await uploadUrl(e,n,r),offset:i+1}}async function uploadUrl(e,{headers:t,url:r},n){let i=t.get("location");if(null===i||!URL.canParse(i,r))throw(0,u.JW)("the registry did not return the address of an upload",n);let s=new URL(await e.baseUrl(n)),o=new URL(i,r);if(o.host===s.host&&(o.protocol=s.protocol),"https:"!==o.protocol&&o.protocol!==s.protocol)throw(0,u.JW)("the registry returned an unencrypted address for the upload, which is refused",n);return o}async function checkPush(e,t,r=!1){let n=requestInfo(e,"push",t),i=await send(e,{method:"POST",path:blobPath(t,"uploads/"),info:n}),s=await uploadUrl(e,i,n).catch(()=>void 0),o=s?.host===new URL(i.url).host,a=s&&r?refusesOtherContent(e,s,n):Promise.resolve(!1),cancel=async()=>{s&&o&&await sendOnce(e,{method:"DELETE",path:s,info:n}).catch(()=>void 0)};return{verifies:a,ended:a.then(cancel)}}async function refusesOtherContent(e,t,r){let n=new URL(t);n.searchParams.set("digest",`sha256:${(0,l.randomBytes)(32).toString("hex")}`);let i=await sendOnce(e,{method:"PUT",path:n,info:r,headers:{"content-type":v},body:"x"}).catch(e=>e);return i instanceof u.gl&&400===i.status&&"DIGEST_INVALID"===i.code}function createRegistryClient(e){let t=createSession(e);return{registry:e.registry,getManifest:(e,r)=>getManifest(t,e,r),headManifest:(e,r)=>headManifest(t,e,r),putManifest:(e,r,n,i)=>putManifest(t,{repository:e,reference:r,bytes:n,mediaType:i}),deleteManifest:(e,r)=>deleteManifest(t,e,r),getBlob:(e,r)=>getBlob(t,e,r),headBlob:(e,r)=>headBlob(t,e,r),readBlob:(e,r,n)=>readBlob(t,e,r,n),putBlob:(e,r)=>putBlob(t,e,r),listTags:e=>listTags(t,e),listReferrers:(e,r)=>listReferrers(t,e,r),checkPush:(e,r)=>checkPush(t,e,r),ping:async()=>{await send(t,{method:"GET",path:"",info:requestInfo(t,"read")})}}}function createSession(e){let{registry:t,credentials:r,signal:n,willPush:s=!1,isPlain:l=()=>!1}=e,{clock:u=o.ml,log:h=()=>void 0,onWait:f=()=>void 0}=e,p=e.raw??(e.fetch?(0,y.UD)(e.fetch):(0,i.V)({})),m=protectLocalServers(p,t),g=(0,d.uT)(m,n);return{registry:t,willPush:s,secrets:(0,a.DJ)(r),origin:r?.origin,http:g,stream:createHttpStream(m,n),baseUrl:l(t)?()=>Promise.resolve(`http://${t}`):(0,c.$L)(t,g,(0,c.NE)(p)),authorizer:(0,a.QG)({credentials:r,http:g,now:u.now,isPlain:l}),clock:u,signal:n,log:h,onWait:atMostOnce(f)}}async function getManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),{bytes:o,headers:a}=await send(e,{method:"GET",path:i,headers:b,info:n});verifyDigest(o,r,n),verifyDigest(o,a.get("docker-content-digest"),n);let c=a.get("content-type")?.split(";")[0]?.trim()??"",l=f.Fm.includes(c)?c:(0,s.e1)((0,s.qY)((0,s.Bl)(new TextDecoder().decode(o))).mediaType)||c;return{bytes:o,mediaType:l,digest:(0,f.MK)(o,r)}}async function headManifest(e,t,r){let n=requestInfo(e,"read",t,r),i=manifestPath(t,r),s=await send(e,{method:"HEAD",path:i,headers:b,info:n,allowNotFound:!0}).catch(undefinedIfUnsupported);if(void 0===s)return(await getManifest(e,t,r).catch(undefinedIfMissing))?.digest;if(404===s.status)return;let o=s.headers.get("docker-content-digest");if(!(0,f.Bc)(o))return(await getManifest(e,t,r)).digest;if((0,f.Bc)(r)&&sameAlgorithm(o,r)&&o!==r)throw(0,u.JW)(`the registry returned a manifest with a different digest, ${o}`,n);return o}async function putManifest(e,{repository:t,reference:r,bytes:n,mediaType:i}){let s=requestInfo(e,"push",t,r);verifyDigest(n,r,s);let o=manifestPath(t,r),a=await send(e,{method:"PUT",path:o,headers:{"content-type":i},body:n,info:s});return verifyDigest(n,a.headers.get("docker-content-digest"),s),(0,f.MK)(n,r)}async function deleteManifest(e,t,r){let n=requestInfo(e,"delete",t,r),i=manifestPath(t,r);await repeat(e,n,t=>sendOnce(e,{method:"DELETE",path:i,info:n,allowNotFound:t>1}))}async function getBlob(e,t,r){let n=requestInfo(e,"read",t,r),{bytes:i}=await send(e,{method:"GET",path:blobPath(t,r),info:n});return verifyDigest(i,r,n),i}let b={accept:f.Fm.join(", ")};function manifestPath(e,t){return`${e}/manifests/${t}`}function undefinedIfUnsupported(e){if(!(e instanceof u.gl)||405!==e.status&&501!==e.status)throw e}function undefinedIfMissing(e){if(!(0,n.c4)(e))throw e}function verifyDigest(e,t,r){if(!(0,f.Bc)(t))return;let n=(0,f.MK)(e,t);if(n!==t)throw(0,u.JW)(`the content has the digest ${n} instead of ${t}`,r)}function sameAlgorithm(e,t){return e.split(":")[0]===t.split(":")[0]}},3179:(e,t,r)=>{r.d(t,{Wr:()=>loadJobDockerConfig,Y4:()=>dockerConfigKey,_2:()=>storedCredentials,dO:()=>dockerConfigFile,kG:()=>dockerConfigDir,kn:()=>credentialHelper});var n=r(3024),i=r(6760),s=r(7268),o=r(2243),a=r(8453);function dockerConfigDir({DOCKER_CONFIG:e=""}=process.env){return""===e?(0,i.join)((0,o.lw)(),".docker"):e}function dockerConfigFile(e=process.env){return(0,i.join)(dockerConfigDir(e),"config.json")}function loadDockerConfig(e,t){try{let t=JSON.parse((0,n.readFileSync)(e,"utf8"));if((0,a.u4)(t))return t;throw Error("not a JSON object")}catch(r){return"ENOENT"!==(0,a.qY)(r).code&&t(`Cannot read the Docker configuration ${e}: ${(0,s.gJ)(r)}. Its logins are not used.`),{}}}function loadJobDockerConfig(e,t){return withAuths(loadDockerConfig(dockerConfigFile(e),t),(0,a.Bl)(e.DOCKER_AUTH_CONFIG??""))}function dockerConfigKey(e){return/^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(addressHost(e))?"https://index.docker.io/v1/":addressHost(e)}function withAuths(e,t){let r=(0,a.qY)((0,a.qY)(t).auths),n=Object.keys(r),i=1===Object.keys((0,a.qY)(t)).length&&Object.values(r).every(e=>1===Object.keys((0,a.qY)(e)).length&&void 0!==parseAuth((0,a.e1)((0,a.qY)(e).auth)));if(0===n.length||!i)return e;let s=n.map(e=>[dockerConfigKey(e),r[e]]),o=n.map(e=>[dockerConfigKey(e),""]);return{...e,auths:{...(0,a.qY)(e.auths),...Object.fromEntries(s)},credHelpers:{...(0,a.qY)(e.credHelpers),...Object.fromEntries(o)}}}function credentialHelper(e,t){let r=(0,a.qY)(t.credHelpers),n=Object.hasOwn(r,e)?r[e]:void 0;return"string"==typeof n?n:(0,a.e1)(t.credsStore)}function storedCredentials(e,t){let r=(0,a.qY)(t.auths),n=Object.hasOwn(r,e)?e:Object.keys(r).find(t=>dockerConfigKey(t)===e),i=void 0===n?{}:(0,a.qY)(r[n]),s=parseAuth((0,a.e1)(i.auth)),o=s?.username??(0,a.e1)(i.username),c=s?.password??(0,a.e1)(i.password),l=(0,a.e1)(i.identitytoken);return""!==l?{username:o,password:c,identityToken:l}:""===o||""===c?void 0:{username:o,password:c}}function parseAuth(e){if(""===e||!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(e))return;let t=Buffer.from(e,"base64").toString("utf8"),r=t.indexOf(":");return r<1?void 0:{username:t.slice(0,r),password:t.slice(r+1).replace(/^\0+|\0+$/g,"")}}function addressHost(e){return e.replace(/^[a-z][a-z0-9+.-]*:\/\//i,"").replace(/\/.*$/s,"").toLowerCase()}},9298:(e,t,r)=>{r.d(t,{JW:()=>protocolError,U3:()=>responseError,gl:()=>RegistryError});var n=r(4231),i=r(8453),s=r(6564);let RegistryError=class RegistryError extends Error{kind;host;repository;status;code;origin;transient;retryAfter;constructor(e,t){super(e,{cause:t.cause}),this.name="RegistryError",this.kind=t.kind,this.host=t.host,this.repository=t.repository,this.status=t.status,this.code=t.code,this.origin=t.origin,this.transient=t.transient??!1,this.retryAfter=t.retryAfter}};function responseError(e,t,r){let{code:n,text:i}=parseErrorBody(e.bytes),o=errorKind(e,n),a=[String(e.status),n].filter(e=>void 0!==e).join(" "),c=redact(i,t.secrets),l=""===c?a:`${a}: ${c}`;return new RegistryError(`${t.subject}: ${formatKind(o,t)} (${l})`,{kind:o,host:t.host,repository:t.repository,status:e.status,code:n,origin:t.origin,transient:"server"===o||"too-many"===o,retryAfter:(0,s.mu)(e.headers.get("retry-after"),r)})}function protocolError(e,{host:t,repository:r,subject:n}){return new RegistryError(`${n}: ${e}`,{kind:"protocol",host:t,repository:r})}function errorKind({status:e,headers:t},r){let n="DENIED"===r||/error="?insufficient_scope/i.test(t.get("www-authenticate")??"");return 401===e?n?"denied":"unauthorized":403===e?"denied":404===e?"not-found":429===e?"too-many":e>=500&&501!==e&&505!==e?"server":"protocol"}function formatKind(e,{host:t,verb:r,secrets:n}){let i=n.length>0;switch(e){case"unauthorized":return i?`${t} rejected the login`:`${t} requires a login, and none is configured for it`;case"denied":return i?`${t} does not allow this login to ${r}`:`${t} requires a login to ${r}`;case"not-found":return`${t} does not have it, or does not show it ${i?"to this login":"without a login"}`;case"too-many":return`${t} limits the rate of requests`;case"server":return`${t} reported a server error`;case"network":return`${t} could not be reached`;case"protocol":return`${t} rejected the request`}}function parseErrorBody(e){let t=(0,i.qY)((0,i.Bl)(new TextDecoder().decode(e))),r=(0,i.qY)((0,i.DD)(t.errors)[0]),n=(0,i.e1)(r.code),s=(0,i.e1)(r.message)||(0,i.e1)(t.error_description)||(0,i.e1)(t.details)||(0,i.e1)(t.error)||(0,i.e1)(t.message);return{code:/^[A-Z][A-Z_]{1,40}$/.test(n)?n:void 0,text:s===n?"":s}}function redact(e,t){let r=t.filter(e=>""!==e).reduce((e,t)=>e.replaceAll(t,"***"),e);return(0,n.ml)(r.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi,"$1 ***").replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,"***"))}},6839:(e,t,r)=>{r.d(t,{M_:()=>u,SE:()=>h,o_:()=>f,qP:()=>d,uT:()=>createHttpClient,x6:()=>networkError});var n=r(1931),i=r(4231),s=r(4885),o=r(8453),a=r(9826),c=r(9298),l=r(5558);let u={waits:[300,600,1200,2400,4800],jitter:.5,deadline:18e4,longestRetryAfter:6e4},d={waits:u.waits,jitter:.5,longestRetryAfter:6e4},h=65536,f={"accept-encoding":"identity","user-agent":"multiarch-build"};function createHttpClient(e,t){return async(r,n)=>{t?.throwIfAborted();try{return await (0,a.NE)(6e4,t,()=>Error("no complete response within a minute"),t=>sendRequest(e,r,n,t))}catch(e){throw t?.throwIfAborted(),e instanceof c.gl?e:networkError(e,r.url,n)}}}async function sendRequest(e,{method:t,url:r,headers:n,body:i,redirect:s,limit:o},a,u){let d={method:t,headers:{...f,...n},signal:u,...void 0!==i&&{body:i}},{response:p,url:m}=await (0,l.e6)(e,r,d,s),{status:g}=p,w=g>=200&&g<300,y=await (0,l.io)(p,w?o:h);if(y.length>o&&w)throw(0,c.JW)(`the response is longer than ${o/1024/1024} MiB`,a);return{status:g,headers:p.headers,bytes:y,url:m}}let p=/^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;function networkError(e,t,{host:r,repository:i,subject:o}){let a=(0,n.Ze)(e),l=new URL(t).host,u=void 0===a||a.startsWith("ERR_INVALID")?rootMessage(e):a,d=`${o}: the registry refers to ${u}; if it may, list that host in \`registries\``,h=`${o}: the certificate of ${l} is not trusted (${a??""}); set \`ca\` for it in \`registries\`, or name a file with its authority in NODE_EXTRA_CA_CERTS`,f=`${o}: no answer from ${l} (${u})`,m=a===s.fB?d:(0,n.fb)(a)?h:f,g=void 0===a?!/redirect/i.test(u):!p.test(a);return new c.gl(m,{kind:"network",host:r,repository:i,code:a,transient:g,cause:e})}function rootMessage(e,t=0){let{message:r,cause:n}=(0,o.qY)(e);return void 0===n||t>4?(0,i.ml)((0,o.e1)(r)||String(e)):rootMessage(n,t+1)}},506:(e,t,r)=>{r.d(t,{$U:()=>isIndexType,Bc:()=>isDigest,F7:()=>s,Fm:()=>c,KP:()=>i,MK:()=>computeDigest,kh:()=>a,zJ:()=>o});var n=r(7598);let i="application/vnd.oci.image.index.v1+json",s="application/vnd.oci.image.manifest.v1+json",o="application/vnd.docker.distribution.manifest.list.v2+json",a="application/vnd.docker.distribution.manifest.v2+json",c=[i,s,o,a];function computeDigest(e,t="sha256:"){let r=t.startsWith("sha512:")?"sha512":"sha256";return`${r}:${(0,n.createHash)(r).update(e).digest("hex")}`}function isDigest(e){return"string"==typeof e&&/^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(e)}function isIndexType(e){return e===i||e===o}},5558:(e,t,r)=>{r.d(t,{UD:()=>rawOf,e6:()=>follow,io:()=>readBytes});var n=r(1931);async function follow(e,t,r,n="follow"){let i=t,s=r;for(let t=0;;t++){let r=await e(i,s),o=isRedirect(r.status)?r.headers.get("location"):null;if(null===o||"manual"===n||isStream(s.body))return{response:r,url:i};if("error"===n)throw Error("unexpected redirect");if(20===t)throw Error("too many redirects");await readBytes(r,65536);let a=new URL(o,i);s=redirected(s,r.status,a.origin===new URL(i).origin),i=a.href}}function isRedirect(e){return[301,302,303,307,308].includes(e)}function isStream(e){return"object"==typeof e&&!(e instanceof Uint8Array)}function redirected({body:e,...t},r,n){let i=303===r?"HEAD"!==t.method:"POST"===t.method&&r<303,{authorization:s="",...o}=t.headers,a=n&&""!==s?t.headers:o;return i?{...t,method:"GET",headers:a}:{...t,headers:a,...void 0!==e&&{body:e}}}async function readBytes({body:e},t){let r=[],n=0;for await(let i of e)if(r.push(i),(n+=i.length)>t)break;return Buffer.concat(r)}function rawOf(e){return async(t,{body:r,method:i,headers:s,signal:o})=>{let a=void 0!==r&&{body:r,...isStream(r)&&{duplex:"half"}},c=await e(t,{method:i,headers:s,signal:o,...a,redirect:"manual"}),{status:l,headers:u}=c;return{status:l,headers:u,body:(0,n.zO)(c,1/0)}}}},9310:(e,t,r)=>{r.d(t,{SU:()=>parseRepository,Sh:()=>formatRepository,jU:()=>formatTagReference,ve:()=>isSameRepository}),r(506);let n="[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?",i=RegExp(`^(?:${n}(?:\\.${n})*|\\[[A-Fa-f0-9:]+\\])(?::[0-9]{1,5})?$`),s=/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/,o=/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,a=new Set(["docker.io","index.docker.io","registry-1.docker.io","registry.hub.docker.com"]);function isTag(e){return o.test(e)}function parseRepository(e,t=()=>void 0){let r=e.trim(),n=formProblem(r)??nameProblem(r);if(void 0!==n)return void t(n);let{registry:i,path:s}=splitRegistry(r);return a.has(i)?{registry:"docker.io",path:s.includes("/")?s:`library/${s}`}:{registry:i,path:s}}function isSameRepository(e,t){return e.registry===t.registry&&e.path===t.path}function formatRepository({registry:e,path:t}){return`${e}/${t}`}function formatTagReference(e){return`${formatRepository(e)}:${e.tag}`}function formProblem(e){let t=/^[a-z][a-z0-9+.-]*:\/\//i.exec(e);if(t)return`begins with \`${t[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``;if(e.includes("@"))return`has a digest: write the repository alone, \`${e.slice(0,e.indexOf("@"))||"ghcr.io/acme/app"}\``;if(isHost(e))return`is a registry without a repository: write \`${e}/acme/app\``;let{name:r,tag:n}=splitTag(e);if(void 0===n)return;if(""===r)return c;let i=isTag(n)?` and \`${n}\` in \`tags\``:", and tags in `tags`";return`has a tag: write \`${r}\` here${i}`}let c="is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`";function nameProblem(e){if(e!==e.toLowerCase())return`has capital letters, which registries refuse: write \`${e.toLowerCase()}\``;let{registry:t,path:r}=splitRegistry(e);return!(i.test(t)&&isPortValid(t)&&s.test(r))||e.length>255?c:"ghcr.io"!==t||r.includes("/")?void 0:`has no owner: write \`ghcr.io/acme/${r}\``}function splitRegistry(e){let t=e.indexOf("/"),r=t<0?"":e.slice(0,t);return/[.:]/.test(r)||"localhost"===r?{registry:r,path:e.slice(t+1)}:{registry:"docker.io",path:e}}function splitTag(e){let t=e.lastIndexOf(":");return t<0||t<e.lastIndexOf("/")||e.endsWith("]")?{name:e}:{name:e.slice(0,t),tag:e.slice(t+1)}}function isHost(e){if(e.includes("/")||!i.test(e))return!1;let[t="",r]=e.startsWith("[")?[e]:e.split(":");return t.startsWith("[")||"localhost"===t||/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(t)&&(void 0===r||/^\d{2,5}$/.test(r))}function isPortValid(e){let t=/:(\d+)$/.exec(e)?.[1];return void 0===t||Number(t)>0&&65536>Number(t)}},7270:(e,t,r)=>{r.d(t,{P:()=>measureTargets});RegExp("^\\[test-of-image \\d+/\\d+\\] (ONBUILD )?");let n=["boot","context","cacheImport","build","export","push","cacheExport"];function isEmulated({native:e},t){return e.length>0&&!e.includes(t)}var i=r(3786);function measureTargets(e){return e.targets.map(t=>measurements_measureTarget(t,e))}let s={whole:void 0,phases:{},steps:{total:0,cached:0},stepTimes:[],bytes:{context:void 0,pulled:void 0,pushed:void 0},cachesFound:void 0};function measurements_measureTarget(e,t){let{id:r}=e,n=findGroup(t.groups,e),i=n?.group.targets.find(e=>e.id===r)??e,o=n?.progress.get(r)??s,{whole:a,phases:c,stepTimes:l,cachesFound:u}=o,d=n?.built.find(e=>e.target.id===r),h={...describeProgress(o,t,d?.test),attempts:n?.attempts??0};return{target:i,platform:i.platform,result:targetResult(i,n),entry:{...describeTarget(i,t),...h},machine:describeMachine(i.node),took:a?a.end-a.start:0,whole:a,phases:c,stepTimes:l,cachesFound:u,metadata:d?.metadata??{}}}function describeMachine({engine:e}){return e?`${e.arch}, ${e.cpus} CPUs, Docker ${e.version}`:""}function findGroup(e,{id:t}){return e.findLast(({group:e})=>e.targets.some(e=>e.id===t))}function targetResult({id:e},t){if(!t)return"skip";if(t.built.some(({target:t})=>t.id===e))return"success";let{failure:r,failing:n}=t;if(!r)return"skip";let i=void 0===n||n.id===e;return"cancelled"!==r.code&&i?"build"===r.code?"failure":"error":"cancellation"}function describeTarget({platform:e,variant:t,node:r,fallback:n},{published:i,previous:s}){let o=i.find(e=>e.variant===t),a=o?.platforms.find(t=>t.platform===e);return{platform:e,digest:a?.digest??"",size:a?.size??null,node:r.spec.name,emulated:isEmulated(r,e),fallback:n??null,previous:findPrevious({platform:e,variant:t},s)}}function findPrevious(e,t){let r=t?.targets.get((0,i.Op)(e));return t&&r?{runId:t.runId,...r}:null}function describeProgress(e,t,r){let{steps:i,bytes:s,phases:o}=e,a=Object.fromEntries(n.map(e=>[e,toSeconds(o[e])]));return{seconds:{queue:toSeconds(queueOf(e,t)),...a,test:toSeconds(r?.time),total:toSeconds(e.whole)},steps:i,bytes:{context:s.context??null,pulled:s.pulled??null,pushed:s.pushed??null},...r&&{test:{output:r.output}}}}function queueOf({whole:e,phases:{boot:t}},{phases:r}){let n=r.find(({phase:e})=>"build"===e);if(!n||!e)return;let i=e.start-n.start-(t?t.end-t.start:0);return{start:n.start,end:n.start+Math.max(0,i)}}function toSeconds(e){return e?Math.round(e.end-e.start)/1e3:null}},4931:(e,t,r)=>{r.d(t,{I:()=>renderNotes});var n=r(432);let i={inputs:"inputs",forks:"builds-of-forks",emulation:"emulation",machine:"clock-and-disk",certificates:"certificates",fallback:"unavailable-nodes",cache:"cache-exports",mirror:"mirrors"};function renderNotes(e){return 0===e.length?[]:[e.map(({topic:e,text:t})=>`${(0,n.My)(t)} [${e}](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md#${i[e]})`).map(e=>e.replace(/^/gm,"> ")).join("\n>\n")]}},685:(e,t,r)=>{r.d(t,{M0:()=>pendingOnNodes,_0:()=>openJournal,a0:()=>readJournal,w:()=>hasJournal});var n=r(3024),i=r(8453),s=r(7268);r(2243);var o=r(5525);let a={container:["node","socket","container","volume"],pod:["node","name","buildx","kubeconfig"],boots:["node","socket","container","image"],booted:["container"],removed:["name"],lock:["node","socket","daemon","holder"],reservation:["node","socket","volume"],tunnel:["node","config","local","remote"],forwarder:["node","config","local","remote"],manifest:["registry","path","digest"],part:["registry","path","tag","digest"],merged:["registry","path","tag","digest","owner"],tag:["registry","path","tag","digest","ephemeral"]};function hasJournal({journal:e}){return(0,n.existsSync)(e)}function openJournal({journal:e}){return{note:t=>(0,n.appendFileSync)(e,`${JSON.stringify(t)}
-`,{mode:384})}}function readJournal({journal:e},t){try{return(0,n.readFileSync)(e,"utf8").split("\n").map(i.Bl).filter(isEntry)}catch(e){return"ENOENT"!==(0,i.qY)(e).code&&t.warn(`The record of what this run created (journal) could not be read: ${(0,s.gJ)(e)}. Nothing was removed. The next run on these nodes removes the builders, and the \`cleanup\` action removes the images.`),[]}}function pendingOnNodes(e){let t=new Set(e.flatMap(e=>"removed"===e.kind?[e.name]:[])),r=new Set(e.flatMap(e=>"booted"===e.kind?[e.container]:[]));return e.filter(e=>{let n=resourceName(e);return"boots"===e.kind?!r.has(e.container):""!==n&&!t.has(n)})}function resourceName(e){return"container"===e.kind?e.container:"pod"===e.kind?e.name:"lock"===e.kind?(0,o.WI)(e.daemon):"reservation"===e.kind?e.volume:""}function isEntry(e){let t=(0,i.qY)(e),r=Object.entries(a).find(([e])=>e===(0,i.e1)(t.kind))?.[1];return r?.every(e=>["string","boolean"].includes(typeof t[e]))??!1}},5525:(e,t,r)=>{r.d(t,{F7:()=>repositoryScope,IG:()=>runBuilderName,Ly:()=>u,R2:()=>o,Re:()=>c,VF:()=>runAnnotation,WI:()=>lockVolume,Yo:()=>s,ZF:()=>d,aI:()=>h,aS:()=>stateVolume,p$:()=>parseResourceName,pQ:()=>f,rS:()=>reservationVolume,rg:()=>a,wY:()=>l,xz:()=>i,yb:()=>usageVolume});var n=r(7598);let i="io.github.multiarch-build.run",s="io.github.multiarch-build.pull-request",o="io.github.multiarch-build.part.",a="application/vnd.multiarch-build.history.v1+json",c="multiarch-build.moved-aside",l="io.github.multiarch-build.holder",u="app.kubernetes.io/managed-by",d="multiarch-build",h="buildx_buildkit_",f=`${h}mab-`;function runAnnotation({runId:e,runAttempt:t},r){return`${e}-${t}-${r}`}function repositoryScope({serverUrl:e,repository:t}){return(0,n.createHash)("sha256").update(`${e.toLowerCase()}/${t.toLowerCase()}`).digest("hex").slice(0,8)}function runBuilderName(e,t){return`${e.toLowerCase()}-${repositoryScope(t)}-${t.runId}-${t.runAttempt}`}function stateVolume(e){return`${e}_state`}function usageVolume(e,t){return`${usageVolumePrefix(e)}${new Date(t).toISOString().slice(0,10).replaceAll("-","")}`}function usageVolumePrefix(e){return`${h}${e}_used_`}function lockVolume(e){return`${h}${e}_boot`}function reservationVolume(e){return`${h}${e}_seat`}function parseResourceName(e){let t=e.replace(/^\//,"");return parseRunResource(t)??parsePersistentResource(t)}function parseRunResource(e){let[,t,r,n,i,s]=/^buildx_buildkit_(mab-[0-9a-f]{10}-([0-9a-f]{8})-(\d{1,20})-(\d{1,6})-\d{1,4})(_state|_seat)?$/.exec(e)??[];if(void 0!==t&&void 0!==r&&void 0!==n)return{kind:"run",name:t,scope:r,runId:n,runAttempt:Number(i),isReservation:"_seat"===s}}function parsePersistentResource(e){let[,t,r=""]=/^buildx_buildkit_(mab-keep-[0-9a-f]{8}-[a-z]+-[0-9a-f]{8})(_state|_boot|_used_\d{8})?$/.exec(e)??[];if(void 0===t)return;let[,n="",i="",s=""]=/^_used_(\d{4})(\d\d)(\d\d)$/.exec(r)??[];return""!==n?{kind:"persistent",name:t,part:"usage",on:Date.parse(`${n}-${i}-${s}T00:00:00Z`)}:{kind:"persistent",name:t,part:"_state"===r?"state":"_boot"===r?"lock":"container"}}},314:(e,t,r)=>{r.d(t,{$S:()=>describeOwner,Lr:()=>removeRunDir,h3:()=>writeOwner,hx:()=>findRunDirs,o5:()=>endStrays});var n=r(3024),i=r(8161),s=r(6760),o=r(2243),a=r(8453),c=r(2982),l=r(1970);let u=["Runner.Worker","act","act_runner","gitea-runner","forgejo-runner"];async function describeOwner({scope:e,runId:t,runAttempt:r}){let[n,i]=await Promise.all([(0,c.I9)(process.pid),isRunner(process.ppid)?(0,c.I9)(process.ppid):""]);return{scope:e,runId:t,runAttempt:r,boot:bootId(),pids:pidNamespace(),main:n,runner:i}}function isRunner(e){return u.includes((0,o.o_)(`/proc/${e}/comm`).trim())}function writeOwner(e,t){(0,o.pb)(e.owner,JSON.stringify(t))}async function findRunDirs(e,t){let r=t.flatMap(e=>(0,o.Ys)(e).filter(e=>l.rJ.isName(e)).map(t=>(0,s.join)(e,t)));return(await Promise.all(r.filter(t=>t!==e.path).map(inspectRunDir))).flatMap(e=>e??[])}async function inspectRunDir(e){try{let t=(0,n.lstatSync)(e);if(t.uid!==process.getuid?.()||!t.isDirectory())return;let r=readOwner(new l.rJ(e).owner),i=r?await findRunnerState(r):"unknown";return{path:e,owner:r,runner:i,age:Date.now()-Math.max(t.mtimeMs,t.birthtimeMs)}}catch{return}}function readOwner(e){let t=(0,a.qY)((0,a.Bl)((0,o.o_)(e))),text=e=>(0,a.e1)(t[e]),r=Number(t.runAttempt);if(""!==text("scope")&&""!==text("runId")&&Number.isInteger(r))return{scope:text("scope"),runId:text("runId"),runAttempt:r,boot:text("boot"),pids:text("pids"),main:text("main"),runner:text("runner")}}async function findRunnerState({boot:e,pids:t,main:r,runner:n}){let[s]=e.split(" ");return""===e||s!==(0,i.hostname)()?"unknown":e!==bootId()?"gone":""===t||t!==pidNamespace()||""===n||""===r?"unknown":await isRunning(r)?"working":await isRunning(n)?"running":"gone"}async function isRunning(e){return await (0,c.I9)(Number.parseInt(e,10))===e}async function removeRunDir(e){await (0,c.P3)(e),removeOwnerLast(e)}function removeOwnerLast(e,t=o.M1){let{owner:r}=new l.rJ(e);for(let i of((0,n.lstatSync)(e,{throwIfNoEntry:!1})?.isDirectory()===!0?(0,o.Ys)(e):[]).map(t=>(0,s.join)(e,t)))i!==r&&t(i);t(e)}async function endStrays(e){let t=[...new Set((0,c._I)().map(({dir:e})=>e))].filter(t=>t!==e.path&&isMissing(t));for(let e of t)await (0,c.P3)(e);return t.length}function isMissing(e){try{return!(0,n.readdirSync)((0,s.dirname)(e)).includes((0,s.basename)(e))}catch{return!1}}function bootId(){let e=(0,o.o_)("/proc/sys/kernel/random/boot_id").trim();return""===e?"":`${(0,i.hostname)()} ${e}`}function pidNamespace(){try{return(0,n.readlinkSync)("/proc/self/ns/pid")}catch{return"linux"===process.platform?"":process.platform}}},1970:(e,t,r)=>{r.d(t,{ij:()=>sessionLogOf,r0:()=>connectionPaths,rJ:()=>RunDir});var n=r(7598),i=r(3024),s=r(8161),o=r(6760),a=r(2243);let c=/^\/[\w.+@/-]*$/,l=/^mab-[0-9a-f]{10}$/;function connectionPaths(e){let t=e.replace(/\.ssh$/,"");return{config:e,log:`${e}.log`,control:`${t}.ctl`,socket:`${t}.sock`,engineSocket:`${t}-e.sock`,sessionSocket:`${t}-r.sock`,sessionLog:`${t}-r.log`}}function sessionLogOf(e){return e.endsWith("-r.sock")?e.replace(/sock$/,"log"):void 0}let RunDir=class RunDir{path;constructor(e){this.path=e}static choose(e,t=[]){let r=[e,(0,s.tmpdir)()].find(e=>{var r;let n;return e&&(r=e).length<=50&&c.test(r)&&(n=r,!t.some(e=>(0,a.gR)(e,n)))&&isWritable(r)})??"/tmp";return new RunDir((0,o.join)(r,`mab-${(0,n.randomBytes)(5).toString("hex")}`))}static isName(e){return l.test(e)}create(){(0,i.mkdirSync)(this.path,{mode:448})}get key(){return(0,o.basename)(this.path)}get parents(){return[...new Set([(0,o.dirname)(this.path),(0,s.tmpdir)(),"/tmp"])]}get owner(){return(0,o.join)(this.path,"owner")}get journal(){return(0,o.join)(this.path,"journal")}get agentSocket(){return(0,o.join)(this.path,"agent.sock")}get knownHosts(){return(0,o.join)(this.path,"known_hosts")}connection(e){return connectionPaths((0,o.join)(this.path,`${e}.ssh`))}builtInSocket(e){return(0,o.join)(this.path,`${e}-k.sock`)}buildkitSocket(e){return(0,o.join)(this.path,`b${e}.sock`)}removeSockets(e){let t=e?/^b\d+\.sock$/:/^$/;(0,i.readdirSync)(this.path).filter(e=>/\.(?:sock|ctl)$/.test(e)&&!t.test(e)).forEach(e=>(0,i.rmSync)((0,o.join)(this.path,e),{force:!0}))}get tlsKeys(){return(0,o.join)(this.path,"tls")}pem(e,t){return(0,o.join)(this.tlsKeys,`${e}-${t}.pem`)}get env(){return{BUILDX_CONFIG:this.buildxConfig,DOCKER_CONFIG:(0,o.dirname)(this.dockerConfig)}}get gitConfig(){return(0,o.join)(this.path,"gitconfig")}get buildxConfig(){return(0,o.join)(this.path,"buildx")}get programs(){return(0,o.join)(this.path,"bin")}get nodeId(){return(0,o.join)(this.buildxConfig,".buildNodeID")}get instances(){return(0,o.join)(this.buildxConfig,"instances")}instance(e){return(0,o.join)(this.instances,e)}removalConfig(e){return(0,o.join)(this.path,`remove-${e}`)}get dockerConfig(){return(0,o.join)(this.path,"docker","config.json")}get jobDockerConfig(){return(0,o.join)(this.path,"job-docker")}get scopedConfigs(){return(0,o.join)(this.buildxConfig,"config")}get registries(){return(0,o.join)(this.path,"registries.json")}get certificates(){return(0,o.join)(this.path,"certs")}get secrets(){return(0,o.join)(this.path,"secrets")}secret(e){return(0,o.join)(this.secrets,String(e))}metadata(e){return(0,o.join)(this.path,`${e}.metadata.json`)}get signing(){return(0,o.join)(this.path,"sign")}get dryRun(){return(0,o.join)(this.path,"dry-run.json")}get tools(){return(0,o.join)(this.path,"tools")}get restored(){return(0,o.join)(this.path,"restored")}get kubectlCache(){return(0,o.join)(this.path,"kubectl")}};function isWritable(e){try{return(0,i.accessSync)(e,i.constants.W_OK|i.constants.X_OK),!0}catch{return!1}}},3709:(e,t,r)=>{r.d(t,{u:()=>undoRun});var n=r(7268),i=r(9826);function logRunnerGarbage({removed:e,failed:t,strays:r},n){e.length>0&&n.info(`Removed leftovers of finished runs on this runner: ${e.join(", ")}.`);let i=1===r?"1 finished run":`${r} finished runs`;r>0&&n.info(`Killed stray processes of ${i} on this runner.`),t.forEach(e=>n.info(`Leftovers on this runner were not removed: ${e}. The next run removes them.`))}var s=r(2982),o=r(685),a=r(314),c=r(257),l=r(4002),u=r(3224);let Connections=class Connections{#q;#B;#F=new Map;#H;constructor(e,t){this.#q=e.filter(e=>"tunnel"===e.kind||"forwarder"===e.kind),this.#B=t}async withEngine(e,t){let r=new c.A$(e);return await t(r).catch(async n=>{let i=this.#q.find(({local:t})=>t===e);if(!i||!(n instanceof c.NJ&&0===n.status))throw n;return await this.#z(i),await t(r)})}async #z(e){let t=this.#F.get(e.local)??this.#G(e);this.#F.set(e.local,t),await t}async #G(e){if(this.#H??=this.#B(),await this.#H,"tunnel"===e.kind)return void await (0,u.M6)(e);let t=this.#q.findLast(({kind:t,config:r})=>"tunnel"===t&&r===e.config);t&&await this.#z(t),await (0,l.VU)(e)}};var d=r(3024),h=r(6760),f=r(4506);function runEnv(e,t={}){return buildxEnv({...e.env,...t})}r(2243),r(3179);let p=new Set(["BUILDX_BUILDER","BUILDKIT_HOST","DOCKER_CONTEXT","DOCKER_HOST","DOCKER_TLS","DOCKER_TLS_VERIFY","DOCKER_CERT_PATH","DOCKER_CUSTOM_HEADERS","DOCKER_AUTH_CONFIG"]);function isTelemetry(e){return e.startsWith("OTEL_")}function isForBake(e){return e.startsWith("BUILDX_BAKE_")}function buildxEnv(e){return{...Object.fromEntries(Object.entries((0,f.C2)()).filter(([e])=>!p.has(e)&&!isTelemetry(e)&&!isForBake(e))),BUILDX_METADATA_PROVENANCE:"disabled",BUILDX_BAKE_ENTITLEMENTS_FS:"true",...e}}async function removePod({name:e,buildx:t,kubeconfig:r},n,i){let s=n.instance(e);if(!(0,d.existsSync)(s))return!1;let o=n.removalConfig(e);(0,d.mkdirSync)((0,h.join)(o,"instances"),{recursive:!0,mode:448}),(0,d.copyFileSync)(s,(0,h.join)(o,"instances",e));let a=runEnv(n,{BUILDX_CONFIG:o,...""!==r&&{KUBECONFIG:r}}),{code:c,stderr:l}=await (0,f.m0)(t,["rm","--force",e],{env:a,deadline:i});if(0!==c)throw Error(removalError(l)??`buildx exited with code ${c} and printed nothing`);return!0}function removalError(e){return/^failed to remove \S+: (?:failed to (?:remove|load) node \S+: )?(.+)$/m.exec(e)?.[1]??e.trim().split("\n").at(-1)}var m=r(8453),g=r(5525);async function removeProbes(e,t,r){let[n,i]=await Promise.all([e.listContainers(),e.time()]),s=new Set([t,...n.filter(({names:e})=>e.some(e=>(0,g.p$)(e))).map(({summary:e})=>e.Image)]),o=n.filter(e=>i-e.createdAt>r&&isProbe(e,s));return(await Promise.all(o.map(t=>removeProbe(e,t)))).flat()}function isProbe({names:e,summary:t},r){let{State:n,Command:i,HostConfig:s,Image:o}=t,a=1===e.length&&/^\/?[a-z]+_[a-z]+\d?$/.test(e[0]??""),c="created"===n&&"/bin/true"===i&&"none"===(0,m.qY)(s).NetworkMode;return a&&c&&(r.has(o)||/^((index\.)?docker\.io\/)?moby\/buildkit([:@]|$)/.test(String(o)))}async function removeProbe(e,{id:t,names:r}){let i=r[0]?.replace(/^\//,"")??t.slice(0,12);try{return await e.removeUnstartedContainer(t),[{name:i}]}catch(e){return e instanceof c.NJ&&409===e.status?[]:[{name:i,error:(0,n.gJ)(e)}]}}var w=r(7598);async function takeLock(e,t,r){let n=`${r} ${(0,w.randomUUID)()}`,{labels:i}=await e.createVolume((0,g.WI)(t),{[g.wY]:n});return(0,m.e1)(i[g.wY])===n}async function releaseLock(e,t,r){let n=await e.inspectVolume((0,g.WI)(t));n&&lockHolder(n.labels)===r&&await e.removeVolume((0,g.WI)(t))}function lockHolder(e){return(0,m.e1)(e[g.wY]).split(" ")[0]??""}let y={container:undoContainer,pod:undoPod,boots:undoBoot,lock:async({socket:e,daemon:t,holder:r},{connections:n})=>await n.withEngine(e,e=>releaseLock(e,t,r)).catch(()=>void 0),reservation:async({socket:e,volume:t},{connections:r})=>await r.withEngine(e,e=>e.removeVolume(t)).catch(()=>void 0)};async function undoEntries(e,t){let r=t.entries.filter(({kind:t})=>e.includes(t));await Promise.all(r.map(e=>undoEntry(e.kind,e,t)))}async function undoEntry(e,t,r){await y[e]?.(t,r)}async function undoContainer(e,t){let{node:r,socket:n,container:i,volume:s}=e,o="local"===r?"this runner":"that node";await removeBuilder({node:r,name:i,command:`On ${o}, \`docker rm -f ${i} && docker volume rm ${s}\``},t,()=>t.connections.withEngine(n,e=>e.removeBuilder(i,s)))}async function undoPod(e,t){let{node:r,name:n}=e,i=`kubectl delete deployment/${n} configmap/${n}-config --ignore-not-found`;await removeBuilder({node:r,name:n,command:`In its cluster and namespace, \`${i}\``},t,()=>removePod(e,t.dir,3e4))}async function removeBuilder({node:e,name:t,command:r},{journal:s,log:o},a){try{let r=await (0,i.cZ)(`the removal of ${t} on ${e}`,a(),o.info);s.note({kind:"removed",name:t}),r&&o.info(`Removed the builder on ${e}.`)}catch(t){o.warn(`The builder on ${e} could not be removed: ${(0,n.gJ)(t)}. ${r} removes it.`)}}async function undoBoot(e,t){let{node:r,socket:s,container:o,image:a}=e,{connections:c,journal:l,log:u}=t;try{await (0,i.yy)(2e3);let e=await c.withEngine(s,e=>removeProbes(e,a,1e3));l.note({kind:"booted",container:o}),e.forEach(({name:e,error:t})=>u.debug(`${r}: ${t??`removed ${e}, which buildx had left`}`))}catch(e){u.debug(`${r}: ${(0,n.gJ)(e)}`)}}var v=r(1793),b=r(4449);async function findRunArtifacts(e,{runId:t,runAnnotation:r,since:n}){let i=await (0,b.p)(e.registry,e.repository),s=await (0,b.yN)(e,i.filter(e=>(0,v._G)(e)===t)),o=await listSince(e,n),a=await (0,b.PX)(e,[...s.values(),...o]),isOwned=e=>a.get(e)?.runAnnotation===r;return{artifacts:{runAnnotation:r,tags:[...s].flatMap(([e,t])=>isOwned(t)?[{tag:e,digest:t}]:[]),manifests:o.filter(isOwned)},unproven:[...s].flatMap(([e,t])=>a.get(t)?.runAnnotation===void 0?[e]:[])}}async function listSince({backend:e},t){if(!e.capabilities.listsUntagged)return[];let r=[];for await(let n of e.list()){let e=n.filter(({createdAt:e=t})=>e>=t);if(r.push(...e.map(({digest:e})=>e)),e.length<n.length||r.length>=1e3)break}return r}var k=r(9298),$=r(9310),E=r(4933);function artifactsByRepository(e,t,r){let n=e.filter(e=>"part"===e.kind),i=e.filter(e=>"tag"===e.kind),s={auto:({ephemeral:e})=>e,always:()=>!0,never:()=>!1}[t],o="never"===t?[]:e.filter(e=>"merged"===e.kind),a=i.filter(e=>s(e)&&!n.some(t=>sameTag(t,e))),c=[...o,...a],l=e.filter(e=>"manifest"===e.kind),u=new Map;for(let{registry:e,path:t}of[...c,...l])u.set((0,$.Sh)({registry:e,path:t}),{registry:e,path:t});return[...u.values()].map(e=>{let isHere=t=>(0,$.ve)(t,e),t=i.filter(e=>isHere(e)&&!a.includes(e)).map(({digest:e})=>e),n=new Set(l.filter(isHere).map(({digest:e})=>e));return{repository:e,runAnnotation:r,partAnnotations:[...new Set(o.filter(isHere).map(({owner:e})=>e))],tags:c.filter(isHere).map(({tag:e,digest:t})=>({tag:e,digest:t})),manifests:[...n].filter(e=>!t.includes(e)),kept:t}})}function sameTag(e,t){return(0,$.jU)(e)===(0,$.jU)(t)&&e.digest===t.digest}function toOutcome(e,t){return{subject:t,deleted:!1,reason:isTimeout(e)?b.Hx:withWayOut(e),...e instanceof E.HG&&e.isUnsupported&&{isUnsupported:!0}}}let _=["network","server","too-many"];function withWayOut(e){let t=(0,n.gJ)(e),r=e instanceof E.HG?e.cause:e;return r instanceof k.gl&&_.includes(r.kind)?`${t.replace(/\.$/,"")}. The \`cleanup\` action removes it later.`:t}function isTimeout(e){return e instanceof Error&&("TimeoutError"===e.name||isTimeout(e.cause))}let isDigest=e=>e.includes(":");function formatOutcomes(e,t){let reference=({subject:t})=>`${e}${isDigest(t)?"@":":"}${t}`,r=new Map;for(let e of t){if(void 0===e.reason||e.isUnsupported&&isDigest(e.subject))continue;let t=e.reason.replace(/@sha256:[0-9a-f]{64}/g,"");r.set(t,[...r.get(t)??[],e])}let n=[...r.values()].map(([t,...r])=>{let n=r.every(({subject:e})=>!isDigest(e))?r.map(e=>`, ${reference(e)}`).join(""):` and ${r.length} more`;return`Kept ${t?reference(t):e}${n}: ${t?.reason??""}`});return{deleted:t.filter(({deleted:e,subject:t})=>e&&!isDigest(t)).map(reference),kept:n}}var S=r(3716);let x={names:new Set,digests:new Map};async function snapshotTags(e,t=1/0,r=x){let n=new Set(await (0,b.p)(e.registry,e.repository)),i=r===x?[]:[...n].filter(e=>!r.names.has(e));return{names:n,digests:await (0,b.yN)(e,n.size<=t?n:i)}}function tagsOn(e,t){return[...e.digests].filter(([,e])=>e===t).map(([e])=>e)}async function neededByTags(e,t,r=()=>!1){let n=[...t.digests].filter(([e])=>!r(e)).map(([,e])=>e);return await neededBy(e,n)}async function neededBy(e,t){let r=new Set,n=[...new Set(t)];for(let t=0;n.length>0;t++){if(t>32)throw new E.HG(`${n[0]??""} is more than 32 index levels deep, so the manifests that tags need are unknown.`);(n=[...new Set([...(await (0,b.PX)(e,n)).values()].flatMap(e=>e.refs))].filter(e=>!r.has(e))).forEach(e=>r.add(e))}return r}async function isLastProof(e,t,r=new Set){for(let[n,i]of(await e.manifest(t))?.attests??[])if(!r.has(n)&&!((await e.manifest(i))?.runAnnotation===void 0&&await (0,b.t2)(e,i))&&await (0,b.t2)(e,n))return!0;return!1}async function withoutForgedAttestations(e,t,r){let n=new Set((await (0,S._)([...t.attestations],async([t,n])=>{let i=r.get(t);return i?.kind==="attestation"&&await describes(e,i,n)?[]:[t]})).flat());return{...t,children:t.children.filter(e=>!n.has(e))}}async function withoutKept(e,t,r=[]){if(0===t.children.length||0===r.length)return t;let n=await neededBy(e,r);return{...t,children:t.children.filter(e=>!n.has(e))}}async function withoutLastProofs(e,t,r=[]){let n=new Set((await Promise.all(0===t.length?[]:r.map(t=>e.manifest(t)))).filter(e=>e?.runAnnotation!==void 0).flatMap(e=>[...e?.attests.keys()??[]])),i=await Promise.all(t.map(t=>isLastProof(e,t,n)));return t.filter((e,t)=>!i[t])}async function describes(e,t,r){let{kind:n,subject:i,statements:s}=t;if(i===r)return!0;if("attestation"!==n&&"signature"!==n)return!1;let[o,...a]=await Promise.all(("attestation"===n?s.slice(0,1):s).map(t=>(0,b.CA)(readStatement(e,t))));return[o,...a].every(e=>e?.subjects.includes(r))}async function readStatement({registry:e,repository:t},r){let n=parsePayload(new TextDecoder().decode(await e.getBlob(t,r))),i=(0,m.qY)(n.predicate),s=(0,m.e1)((0,m.qY)((0,m.qY)(i.runDetails).builder).id)||(0,m.e1)((0,m.qY)(i.builder).id),o=(0,m.DD)(n.subject).map(e=>(0,m.e1)((0,m.qY)((0,m.qY)(e).digest).sha256)),a=(0,m.e1)((0,m.qY)((0,m.qY)(n.critical).image)["docker-manifest-digest"]);return{subjects:[...o.filter(e=>""!==e).map(e=>`sha256:${e}`),...""===a?[]:[a]],run:/\/actions\/runs\/(\d+)/.exec(s)?.[1]}}function parsePayload(e){let t=(0,m.qY)((0,m.Bl)(e)),r=(0,m.e1)(t.payload);return""===r?t:(0,m.qY)((0,m.Bl)(Buffer.from(r,"base64").toString()))}async function listVersions(e,t,r){let n=new Map,i=[],s=!1,o=!0,a=1/0,oldest=()=>Math.min(...[...n.values(),...r.values()].map(({id:e})=>Number(e)));for await(let c of e.list()){for(let e of c){let c=Number(e.id);o&&=c<a,a=c,t.has(e.digest)?n.set(e.digest,e):r.get(e.digest)?.id===e.id?s=!0:i.push(e)}if(o&&n.size===t.size&&a<oldest())break}let c=oldest();return{found:n,isStale:s,others:o?i.filter(({id:e})=>!(Number(e)<c)):i}}function findOwnedManifests(e,t){let r=[e.runAnnotation,...e.partAnnotations??[]],isAnnotated=e=>r.includes(t.get(e)?.runAnnotation),n=[...new Set(e.tags.map(({digest:e})=>e))],i=n.filter(e=>t.has(e)).map(t=>({digest:t,isAnnotated:isAnnotated(t),tags:e.tags.filter(e=>e.digest===t).map(({tag:e})=>e)})),s=e.manifests.filter(e=>t.get(e)?.kind==="index"&&isAnnotated(e)&&!n.includes(e)),o=[...i.filter(e=>e.isAnnotated).map(({digest:e})=>e),...s],a=findOwnedChildren(o,t,isAnnotated),c=o.flatMap(e=>[...t.get(e)?.attests??[]]);return{indexes:i,perPlatform:[...new Set(s)],children:a,attestations:new Map(c.filter(([e])=>a.includes(e)&&!isAnnotated(e)))}}function findOwnedChildren(e,t,r){return[...new Set(e.flatMap(e=>{let n=t.get(e);return(n?.refs??[]).filter(e=>{let i;return t.has(e)&&(r(e)||void 0!==(i=n?.attests.get(e))&&(r(i)||!t.has(i)))})}))].filter(t=>!e.includes(t))}function decide({digest:e,removable:t,version:r,tags:n,needed:i,isOwned:s=!0}){if(!r)return{action:"none"};if(r.digest!==e)return{action:"skip",reason:b.UB};let o=[...new Set([...r.tags,...n])].filter(e=>!t.includes(e));if(o.length>0){let e=`it also has the tag ${o.join(", ")}, so the image is kept.`;return{action:r.tags.some(e=>t.includes(e))?"untag":"skip",reason:e}}return s?i.has(e)?{action:"skip",reason:"another image started to refer to it during the cleanup, so it is kept."}:{action:"delete"}:{action:"untag",reason:"nothing proves that only this run uses it, so the image is kept."}}function referrerSubject(e){let t=/^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(e)?.[1];return void 0===t?void 0:`sha256:${t}`}async function findReferrers(e,t,r){return(await (0,S._)([...t],async t=>{let{digest:n,subject:i}=t;if(void 0!==i)return[{digest:n,subject:i}];let[s,...o]=[...new Set(r(n).flatMap(e=>referrerSubject(e)??[]))];return void 0===s||o.length>0?[]:await isReferrer(e,t,s)?[{digest:n,subject:s}]:[]})).flat()}async function isReferrer(e,t,r){if("sbom"===t.kind)return!0;if("index"!==t.kind)return await describes(e,t,r);let n=await (0,b.PX)(e,t.refs);return void 0===t.runAnnotation&&[...n.values()].every(({subject:e})=>e===r)}let RunReferrers=class RunReferrers{#W;#K=new Map;#Y=new Set;#J=[];#V=new Map;constructor(e){this.#W=e}async find(e){let{registry:t,repository:r}=this.#W;this.#Y=e;let n=await (0,b.p)(t,r);this.#V=await (0,b.yN)(this.#W,n.filter(e=>this.isReferrerTag(e)));let i=await (0,b.xt)(this.#W,e),s=await (0,b.PX)(this.#W,[...this.#V.values(),...i]),o=await (0,b.PX)(this.#W,[...s.values()].flatMap(({refs:e})=>e)),a=await findReferrers(this.#W,new Map([...s,...o]).values(),e=>this.#Q(e));this.#J=a.filter(({subject:t})=>e.has(t))}get digests(){return this.#J.map(({digest:e})=>e)}isReferrerTag(e){return this.#Y.has(referrerSubject(e)??"")}has(e){return this.#J.some(({subject:t})=>t===e)}async deleteFor(e,t,r){let n=[],i=[];for(let{digest:s,subject:o}of this.#J){if(o!==e)continue;let a=this.#Q(s);try{let e=t.get(s)??{id:s,digest:s,tags:a},o=await (0,b.kD)(this.#W,{...e,tags:a}),c=decide({digest:s,removable:a,version:o,tags:a,needed:r});if(("skip"===c.action||"untag"===c.action)&&n.push({subject:s,deleted:!1,reason:c.reason}),"delete"!==c.action||!o)continue;await this.#W.backend.remove(o),i.push(o)}catch(e){n.push(toOutcome(e,s))}}return this.#K.set(e,i),n}async restoreFor(e){let t=[];for(let r of[...this.#K.get(e)??[]].reverse())!0===await this.#W.backend.restore(r).catch(e=>(0,n.gJ)(e))&&t.push({subject:r.digest,deleted:!1,reason:"it was restored, because the image that it describes is kept."});return this.#K.delete(e),t}#Q(e){return[...this.#V].flatMap(([t,r])=>r===e?[t]:[])}};let O=[1e3,2e3,4e3,8e3,16e3];async function deleteRunArtifacts(e,t,r=()=>void 0){let remove=async t=>{await e.backend.remove(t),r(t.digest,n.isPerPlatform(t.digest))},n=new RunImageCleanup({...e,backend:{...e.backend,remove}},t);return await n.run()}let RunImageCleanup=class RunImageCleanup{#W;#Z;#X=[];#ee=new Map;#K=new Map;#et=new Set;#er=new Set;#J;#en={indexes:[],children:[],perPlatform:[],attestations:new Map};#ei=x;#es=!1;constructor(e,t){let{lowercasesTags:r}=e.backend.capabilities;this.#W=e,this.#J=new RunReferrers(e),this.#Z={...t,tags:t.tags.map(({tag:e,digest:t})=>({tag:r?e.toLowerCase():e,digest:t}))}}isPerPlatform=e=>this.#en.perPlatform.includes(e);async run(){try{await this.#eo()}catch(e){this.#ea(e)}return this.#X}async #eo(){let{backend:e}=this.#W,t=e.probeDeletion?.();t?.catch(()=>void 0),await this.#ec();let{indexes:r,children:n,perPlatform:i}=this.#en;if(r.length+n.length+i.length===0)return;let s=await t;s?this.#el(s,[...r.flatMap(({tags:e})=>e),...i]):await this.#eu()}async #eu(){let{backend:e}=this.#W,{indexes:t,children:r,perPlatform:n}=this.#en;t.length>0&&await this.#J.find(this.#ed()),await this.#eh([...this.#ed(),...this.#J.digests]),t.length>0&&(this.#ei=await snapshotTags(this.#W,100)),await this.#ef(),e.capabilities.deletesReferenced||await this.#ep(n),r.length>0&&await this.#em([...r,...n]),await this.#ep(r),await this.#eg(),e.capabilities.deletesReferenced&&await this.#ep(await withoutLastProofs(this.#W,n,this.#Z.kept))}async #ec(){let{tags:e,manifests:t}=this.#Z,r=await (0,b.PX)(this.#W,[...e.map(({digest:e})=>e),...t]),n=[...r.values()].flatMap(e=>e.refs),i=new Map([...r,...await (0,b.PX)(this.#W,n)]),s=await withoutKept(this.#W,findOwnedManifests(this.#Z,i),this.#Z.kept);for(let{tag:t,digest:n}of(this.#en=await withoutForgedAttestations(this.#W,s,i),e))r.has(n)||this.#X.push({subject:t,deleted:!0})}#el(e,t){for(let r of t)this.#X.push(toOutcome(e,r))}#ea(e){let t=new Set(this.#X.map(({subject:e})=>e)),r=this.#Z.tags.map(({tag:e})=>e),[n,...i]=[...r,...this.#Z.manifests].filter(e=>!t.has(e));void 0!==n&&this.#el(e,[n,...i.filter(e=>r.includes(e))])}#ed(){let{indexes:e,children:t,perPlatform:r}=this.#en;return new Set([...e.map(({digest:e})=>e),...t,...r])}async #eh(e){let{clock:t,deadline:r}=this.#W;for(let n of(await this.#em(e),O)){if(e.every(e=>this.#ee.has(e))||t.now()+n>r-15e3)return;await t.sleep(n),await this.#em(e)}}async #em(e){let{backend:t}=this.#W;if(!t.capabilities.listsById){for(let t of e)this.#ee.set(t,{id:t,digest:t,tags:[]});return}let{found:r,others:n,isStale:i}=await listVersions(t,new Set(e),this.#K);r.forEach((e,t)=>this.#ee.set(t,e));let s=new Set([...this.#ed(),...this.#J.digests]),o=n.map(({digest:e})=>e).filter(e=>!s.has(e));await this.#ew(await neededBy(this.#W,o)),this.#es=this.#K.size>0&&!i&&e.every(e=>r.has(e))}async #ew(e){let t=[...e].filter(e=>this.#ee.has(e));for(let r of[...e,...await neededBy(this.#W,t)])this.#er.add(r)}async #ef(){for(let e of this.#en.indexes){try{(0,b.zH)(this.#W),this.#X.push(...await this.#ey(e))}catch(t){this.#el(t,e.tags)}if(!this.#K.has(e.digest))for(let t of(await neededBy(this.#W,[e.digest])))this.#et.add(t)}}async #ey({digest:e,tags:t,isAnnotated:r}){let n=this.#ee.get(e);if(!n)throw new E.HG(b.vQ);let i=await (0,b.kD)(this.#W,n),s=i?t.filter(e=>!i.tags.includes(e)):[],o=await this.#ev(s);if(i?.tags.length===0&&!r)return o;let a=t.filter(e=>!s.includes(e)),c=tagsOn(this.#ei,e).filter(e=>!s.includes(e)),l=await this.#eb({digest:e,removable:a,version:i,tags:c,isOwned:r});return"skip"===l.action?[...o,...a.map(e=>({subject:e,deleted:!1,reason:l.reason}))]:("untag"===l.action?await this.#ek(i??n,a):await this.#T(i??n,void 0!==i),[...o,...a.map(e=>({subject:e,deleted:!0}))])}async #eb(e){let t={...e,needed:this.#er},r=decide(t);if("delete"!==r.action||!this.#J.has(t.digest))return r;this.#X.push(...await this.#J.deleteFor(t.digest,this.#ee,this.#er));let n=t.version&&await (0,b.kD)(this.#W,t.version),i=decide({...t,version:n});return"delete"!==i.action&&this.#X.push(...await this.#J.restoreFor(t.digest)),i}async #ev(e){let t=await Promise.all(e.map(e=>(0,b.t2)(this.#W,e)));return e.map((e,r)=>({subject:e,deleted:!t[r],...t[r]&&{reason:b.UB}}))}async #ek(e,t){for(let r of e.tags.filter(e=>t.includes(e)))await this.#W.backend.untag(e,r)}async #T(e,t){let{backend:r}=this.#W;if(t){let t=[...this.#ei.names].filter(t=>!e.tags.includes(t)),n=e.tags.length>0&&this.#ei.names.size>0&&0===t.length?r.lastTaggedError?.():void 0;if(n)throw n;await r.remove(e)}this.#K.set(e.digest,e)}async #ep(e){if(0===e.length)return;await this.#e$();let{resolvesEachTag:t,deletesConcurrently:r}=this.#W.backend.capabilities,n=this.#ei.names.size;if(t&&0===this.#en.indexes.length&&n>1e3)return void this.#el(new E.HG(`the repository has ${n} tags, which are too many to check whether one of them needs it. The garbage collection of the registry deletes untagged manifests.`,void 0,!0),e);let i=e.filter(e=>!this.#et.has(e));await (0,S._)(i,e=>this.#eE(e),r?void 0:1)}async #eE(e){try{(0,b.zH)(this.#W);let t=this.#ee.get(e);if(!t)throw new E.HG(b.vQ);let r=this.#es?t:await (0,b.kD)(this.#W,t),n=await this.#eb({digest:e,removable:[],version:r,tags:tagsOn(this.#ei,e)});if("skip"===n.action)throw new E.HG(n.reason);r&&await this.#W.backend.remove(r),this.#K.set(e,r??t)}catch(t){this.#el(t,[e])}}async #e$(){this.#ei=await snapshotTags(this.#W,100,this.#ei);let{digests:e}=this.#ei,t=new Set(this.#Z.tags.map(({tag:e})=>e)),isIgnored=r=>this.#J.isReferrerTag(r)||t.has(r)&&this.#K.has(e.get(r)??"");await this.#ew(await neededByTags(this.#W,this.#ei,isIgnored))}async #eg(){if(0===this.#K.size)return;this.#ei=await snapshotTags(this.#W,100,this.#ei);let e=await neededByTags(this.#W,this.#ei);for(let[t,r]of[...this.#K]){if(!e.has(t))continue;let n=await this.#W.backend.restore(r);this.#K.delete(t);let i=n?"so it was restored.":"and it could not be restored.";this.#el(new E.HG(`another image started to refer to it during the cleanup, ${i}`),[t])}}};var R=r(101),P=r(539);async function deleteImages(e,t,r){let{dir:n,tags:i,event:s}=t,o=artifactsByRepository([...e].reverse(),i,(0,g.VF)(s,n.key)).map(({repository:e,...t})=>({repository:e,select:()=>({artifacts:t})}));await deleteAll(o,t,r)}async function deleteFoundImages(e,t){let{dir:r,tags:n,event:i,began:s,images:o}=e;if("never"===n)return!1;let a={runId:i.runId,runAnnotation:(0,g.VF)(i,r.key),since:s-36e5},select=async e=>{let{artifacts:t,unproven:r}=await findRunArtifacts(e,a);return{artifacts:t,kept:r.map(t=>`Kept ${e.name}:${t}: ${T}`)}};return"always"===n&&t.log.warn(C),await deleteAll(distinct(o).map(e=>({repository:e,select})),e,t)}let T="its image does not have the annotation of this run. The `cleanup` action deletes the tag when the run is finished.",C="`cleanup: always`: only tags with the id of the run are deleted, since the journal that names the others is lost. Delete the others in the registry.";function distinct(e){return[...new Map(e.map(e=>[(0,$.Sh)(e),e])).values()]}async function deleteAll(e,t,r){if(0===e.length)return!1;let n=r.openPackages(),i=await Promise.all(e.map(e=>deleteFrom(e,t,{packages:n,...r})));i.forEach(({deleted:e})=>e.forEach(e=>r.log.info(`Deleted ${e}.`)));let s=i.flatMap(e=>e.kept),o="never"===t.tags?r.log.info:r.log.warn;return s.length>0&&o(s.join("\n")),i.some(({deleted:e})=>e.length>0)||s.length>0}async function deleteFrom({repository:e,select:t},{dir:r,began:i,event:s},{packages:o,log:a}){let c=(0,$.Sh)(e),l=AbortSignal.timeout(6e4);try{let n=await o,u=await (0,R.Bj)(n,{repository:e,client:await (0,P.K)(n.registries,l)(e),until:n.clock.now()+6e4,mark:(0,g.VF)(s,r.key),since:new Date(i-36e5),signal:l}),{artifacts:d,kept:h=[]}=await t(u),f=formatOutcomes(c,await deleteRunArtifacts(u,d,(e,t)=>a.info(`Deleted ${c}@${e}${t?", a per-platform index, which the image does not need":""}.`)));return{deleted:f.deleted,kept:[...h,...f.kept]}}catch(e){return{deleted:[],kept:[`Kept ${c}: ${(0,n.gJ)(e)}. The \`cleanup\` action removes it later.`]}}}var A=r(2704),D=r(4578);let EngineGarbage=class EngineGarbage{#e_;#eS;#ex;constructor(e,t,r){this.#e_=e,this.#eS=t,this.#ex=r}async collect(e){let t=await this.#eO(),r=await this.#eR(e),n=await this.#eP(t),i=await this.#eT(t);return[...n,...i,...r]}async #eO(){let[e,t,r]=await Promise.all([this.#e_.listContainers(g.pQ),this.#e_.listVolumes(g.pQ),this.#e_.time()]);return[...e.map(({names:e,createdAt:t})=>({name:e[0]??"",createdAt:t,holder:""})),...t.map(({name:e,createdAt:t,labels:r})=>({name:e,createdAt:Date.parse(t),holder:lockHolder(r)}))].flatMap(({name:e,createdAt:t,holder:n})=>{let i=(0,g.p$)(e),s=r-t;return i?[{owner:i,holder:n,age:Number.isFinite(s)?s:0}]:[]})}async #eR(e){try{return await removeProbes(this.#e_,e,6e5)}catch(e){return[{name:"containers that buildx left",error:(0,n.gJ)(e)}]}}async #eP(e){let t=new Map;for(let{owner:r,age:n,holder:i}of e)"run"===r.kind&&t.set(r.name,{owner:r,holder:i,age:Math.min(n,t.get(r.name)?.age??1/0)});return(await Promise.all([...t.values()].map(async({owner:e,age:t})=>await this.#eC(e,t)?[await this.#eA(e.name)]:[]))).flat()}async #eT(e){let t=new Set(e.flatMap(({owner:e})=>"persistent"===e.kind?[e.name]:[]));return(await Promise.all([...t].map(async t=>{let r=partsOf(t,e);for(let e of r)await this.#eD(e)&&await this.#eI((0,g.WI)(t));return isUnused(r)?await this.#eN(t):[]}))).flat()}async #eN(e){if(!await takeLock(this.#e_,e,this.#ex))return[];try{let t=partsOf(e,await this.#eO());if(!isUnused(t))return[];let r=await this.#eA(e);for(let r of usageDays(t))await this.#eI((0,g.yb)(e,r));return[r]}finally{await releaseLock(this.#e_,e,this.#ex)}}async #eD({owner:e,age:t,holder:r}){if("persistent"!==e.kind||"lock"!==e.part)return!1;let n=(0,g.p$)(`${g.aI}${r}-0`);return t>D.SQ||void 0!==n&&await this.#eC(n,t)}async #eC(e,t){return"run"===e.kind&&await this.#eS.isFinished({...e,age:t})}async #eA(e){let t=`${g.aI}${e}`;try{return await this.#e_.removeBuilder(t,(0,g.aS)(t)),await this.#e_.removeVolume((0,g.rS)(e)),{name:e}}catch(t){if(t instanceof c.NJ&&409===t.status)return{name:e};return{name:e,error:(0,n.gJ)(t)}}}async #eI(e){await this.#e_.removeVolume(e).catch(()=>void 0)}};function partsOf(e,t){return t.filter(({owner:t})=>"persistent"===t.kind&&t.name===e)}function isUnused(e){let t=usageDays(e);if(t.length>0)return t.every(e=>Date.now()-e>D.zT);let r=e.flatMap(({owner:e,age:t})=>"persistent"===e.kind&&"lock"!==e.part?[t]:[]);return r.length>0&&r.every(e=>e>D.zT)}function usageDays(e){return e.flatMap(({owner:e})=>"persistent"===e.kind&&"usage"===e.part?[e.on]:[])}async function collectClusterGarbage(e,t,r){let i=kubectlFlags(e,r);try{if(!await hasKubectl(i))return{node:e.name,removed:[],failed:[]};let r=await findDeployments(i),n=await Promise.all(r.map(({owner:e,age:r})=>t.isFinished({...e,age:r}))),s=r.filter((e,t)=>n[t]);return{node:e.name,...await removeDeployments(i,s)}}catch(i){let t=(0,n.gJ)(i),r=/forbidden/i.test(t)?"the account of the kubeconfig has no permission to `list` deployments, so leftovers cannot be found":t;return{node:e.name,removed:[],failed:[r]}}}function kubectlFlags({endpoint:e,driverOpts:t},r){let{kubeconfig:n=""}=e,{namespace:i=""}=t;return["--cache-dir",r.kubectlCache,...""===n?[]:["--kubeconfig",n],...""===i?[]:["--namespace",i]]}async function removeDeployments(e,t){let r=t.map(({name:e})=>e),i=t.flatMap(e=>e.configMaps);try{return i.length>0&&await kubectl([...e,"delete","configmap",...i,"--ignore-not-found"]),r.length>0&&await kubectl([...e,"delete","deployment",...r,"--ignore-not-found","--wait=false"]),{removed:r,failed:[]}}catch(e){return{removed:[],failed:[`${r.join(", ")}: ${(0,n.gJ)(e)}`]}}}async function findDeployments(e){let t=`${g.Ly}=${g.ZF}`,r=await kubectl([...e,"get","deployments","--selector",t,"--output","json"]);return(0,m.DD)((0,m.qY)((0,m.Bl)(r)).items).map(m.qY).flatMap(parseDeployment)}function parseDeployment({metadata:e,spec:t}){let{name:r,creationTimestamp:n}=(0,m.qY)(e),i=(0,m.e1)(r),s=(0,g.p$)(`${g.aI}${i}`);if(s?.kind!=="run"||s.name!==i)return[];let o=Date.now()-Date.parse((0,m.e1)(n)),a=(0,m.DD)((0,m.qY)((0,m.qY)((0,m.qY)(t).template).spec).volumes).map(m.qY).map(e=>(0,m.e1)((0,m.qY)(e.configMap).name)).filter(e=>e===`${i}-config`||e.startsWith(`${i}-config-`));return[{name:i,owner:s,age:Number.isFinite(o)?o:0,configMaps:a}]}async function hasKubectl(e){try{return await (0,f.m0)("kubectl",[...e,"version","--client"],{env:(0,f.C2)(),deadline:2e4}),!0}catch(e){if(e instanceof Error&&"code"in e&&"ENOENT"===e.code)return!1;throw Error(`kubectl could not be started: ${(0,n.gJ)(e)}`,{cause:e})}}async function kubectl(e){let{code:t,stdout:r,stderr:n}=await (0,f.m0)("kubectl",e,{env:(0,f.C2)(),deadline:2e4});if(0!==t)throw Error(n.trim().split("\n").at(-1)??`kubectl exited with code ${t}`);return r}async function collectNodeGarbage(e,t,{self:r,dir:i}){let s=new Map(e.filter(({driver:e})=>e.collector).map(e=>[targetKey(e),e]));return await Promise.all([...s.values()].map(async({driver:e,socket:s,spec:o})=>{if("cluster"===e.collector)return await collectClusterGarbage(o,t,i);try{let e=new EngineGarbage(new c.A$(s),t,r),n=await e.collect(o.driverOpts.image);return{node:o.name,removed:n.flatMap(({name:e,error:t})=>void 0===t?[e]:[]),failed:n.flatMap(({name:e,error:t})=>void 0===t?[]:[`${e}: ${t}`])}}catch(e){return{node:o.name,removed:[],failed:[(0,n.gJ)(e)]}}}))}function targetKey({driver:e,socket:t,spec:r}){return"cluster"!==e.collector?t:`${(0,A.T0)(r.endpoint)} ${r.driverOpts.namespace??""}`}var I=r(1970);let N="The next run on this node removes it.";async function undoOnNodes({dir:e,event:t},{openNodes:r,log:i}){let s=(0,g.IG)(e.key,t),o=I.rJ.choose((0,h.dirname)(e.path));try{o.create(),(0,a.h3)(o,await (0,a.$S)({...t,scope:(0,g.F7)(t)}));let e=await r(o);for(let{spec:t,failure:r}of e)r&&i.warn(`The builder ${s} on ${t.name} was not removed: ${r.message}. ${N}`);let n=e.flatMap(({node:e})=>e??[]),c=await collectNodeGarbage(n,(0,D.Kb)(s),{self:s,dir:o});for(let{node:e,removed:t,failed:r}of c)t.length>0&&i.info(`Removed ${t.join(", ")} on ${e}.`),r.forEach(t=>i.warn(`A builder on ${e} was not removed: ${t}. ${N}`));return c.some(({removed:e})=>e.length>0)}catch(e){return i.warn(`The builders ${s} on the nodes were not removed: ${(0,n.gJ)(e)}. ${N}`),!1}finally{await (0,a.Lr)(o.path).catch(e=>i.debug((0,n.gJ)(e)))}}let L="The next run on these nodes removes the leftovers there; the `cleanup` action removes those in the registry.";async function undoRun(e,t){let{dir:r}=e,{log:i,signal:s}=t;try{await isCutShort(undo(e,t),s)&&i.warn(`Cleanup was cancelled. ${L}`)}catch(r){let{headline:e,body:t}=(0,n.Wk)(r);i.line(t),i.warn(`Cleanup did not finish: ${e}
-${L}`)}finally{await removeOwnDir(r,i)}s.aborted||logRunnerGarbage(await t.collectRunnerGarbage(),i)}async function undo(e,t){let{dir:r,main:n}=e;if(await (0,i.cZ)("the build step to end",(0,s.ix)(n,6e3),t.log.info),await (0,s.P3)(r.path,"--metadata-file"),!(0,o.w)(r))return void await undoWithoutJournal(e,t);let a=(0,o.a0)(r,t.log).reverse(),c={dir:r,connections:new Connections(a,t.authenticate),entries:(0,o.M0)(a),journal:(0,o._0)(r),log:t.log},l=undoEntries(["container","pod","lock","reservation"],c).then(()=>undoEntries(["boots"],c)).then(()=>(0,s.P3)(r.path).catch(()=>void 0));await Promise.all([deleteImages(a,e,t),l])}async function undoWithoutJournal(e,t){let{log:r}=t,n=`The journal of this run in ${e.dir.path} is lost`;r.info(`${n}: what has the id of the run is removed.`),(await Promise.all([undoOnNodes(e,t),deleteFoundImages(e,t)])).includes(!0)&&r.warn(`${n}. ${j}`)}let j="Builders and tags with the id of the run are found by their names and removed. Other manifests of the run stay in registries that do not list them; the `cleanup` action and the registry’s garbage collection remove them later.";async function isCutShort(e,t){let r,n=new Promise(e=>{let start=()=>r=setTimeout(()=>e(!0),5e3);t.aborted?start():t.addEventListener("abort",start,{once:!0})});return await Promise.race([e.then(()=>!1),n]).finally(()=>clearTimeout(r))}async function removeOwnDir({path:e},t){try{await (0,a.Lr)(e)}catch(r){t.warn(`The run directory ${e} could not be removed: ${(0,n.gJ)(r)}. On a self-hosted runner, delete it manually; only the user of the runner can read it.`)}}},1877:(e,r,n)=>{var i;i={},n.d(i,{HttpClient:()=>t.HttpClient}),e.exports=i},9896:t=>{t.exports=e(import.meta.url)("fs")},4589:t=>{t.exports=e(import.meta.url)("node:assert")},6698:t=>{t.exports=e(import.meta.url)("node:async_hooks")},4573:t=>{t.exports=e(import.meta.url)("node:buffer")},7540:t=>{t.exports=e(import.meta.url)("node:console")},7598:t=>{t.exports=e(import.meta.url)("node:crypto")},3053:t=>{t.exports=e(import.meta.url)("node:diagnostics_channel")},610:t=>{t.exports=e(import.meta.url)("node:dns")},8474:t=>{t.exports=e(import.meta.url)("node:events")},3024:t=>{t.exports=e(import.meta.url)("node:fs")},7067:t=>{t.exports=e(import.meta.url)("node:http")},2467:t=>{t.exports=e(import.meta.url)("node:http2")},4708:t=>{t.exports=e(import.meta.url)("node:https")},7030:t=>{t.exports=e(import.meta.url)("node:net")},8161:t=>{t.exports=e(import.meta.url)("node:os")},6760:t=>{t.exports=e(import.meta.url)("node:path")},643:t=>{t.exports=e(import.meta.url)("node:perf_hooks")},1792:t=>{t.exports=e(import.meta.url)("node:querystring")},7075:t=>{t.exports=e(import.meta.url)("node:stream")},1692:t=>{t.exports=e(import.meta.url)("node:tls")},3136:t=>{t.exports=e(import.meta.url)("node:url")},7975:t=>{t.exports=e(import.meta.url)("node:util")},3429:t=>{t.exports=e(import.meta.url)("node:util/types")},5919:t=>{t.exports=e(import.meta.url)("node:worker_threads")},8522:t=>{t.exports=e(import.meta.url)("node:zlib")},857:t=>{t.exports=e(import.meta.url)("os")},6928:t=>{t.exports=e(import.meta.url)("path")},3193:t=>{t.exports=e(import.meta.url)("string_decoder")},1078:(t,r,n)=>{n.d(r,{Yz:()=>core_debug,V4:()=>getInput,Gu:()=>getState,pq:()=>info,C1:()=>setFailed,Pq:()=>core_setSecret,z:()=>h,$e:()=>warning});var i,s,o=n(857);function utils_toCommandValue(e){return null==e?"":"string"==typeof e||e instanceof String?e:JSON.stringify(e)}function utils_toCommandProperties(e){return Object.keys(e).length?{title:e.title,file:e.file,line:e.startLine,endLine:e.endLine,col:e.startColumn,endColumn:e.endColumn}:{}}function command_issueCommand(e,t,r){let n=new Command(e,t,r);process.stdout.write(n.toString()+o.EOL)}let Command=class Command{constructor(e,t,r){e||(e="missing.command"),this.command=e,this.properties=t,this.message=r}toString(){let e="::"+this.command;if(this.properties&&Object.keys(this.properties).length>0){e+=" ";let t=!0;for(let r in this.properties)if(this.properties.hasOwnProperty(r)){let n=this.properties[r];n&&(t?t=!1:e+=",",e+=`${r}=${escapeProperty(n)}`)}}return e+`::${escapeData(this.message)}`}};function escapeData(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A")}function escapeProperty(e){return utils_toCommandValue(e).replace(/%/g,"%25").replace(/\r/g,"%0D").replace(/\n/g,"%0A").replace(/:/g,"%3A").replace(/,/g,"%2C")}e(import.meta.url)("crypto");var a=n(9896);n(6928),n(1877);var summary_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{access:c,appendFile:l,writeFile:u}=a.promises,d="GITHUB_STEP_SUMMARY";let Summary=class Summary{constructor(){this._buffer=""}filePath(){return summary_awaiter(this,void 0,void 0,function*(){if(this._filePath)return this._filePath;let e=process.env[d];if(!e)throw Error(`Unable to find environment variable for $${d}. Check if your runtime environment supports job summaries.`);try{yield c(e,a.constants.R_OK|a.constants.W_OK)}catch(t){throw Error(`Unable to access summary file: '${e}'. Check if the file has correct read/write permissions.`)}return this._filePath=e,this._filePath})}wrap(e,t,r={}){let n=Object.entries(r).map(([e,t])=>` ${e}="${t}"`).join("");return t?`<${e}${n}>${t}</${e}>`:`<${e}${n}>`}write(e){return summary_awaiter(this,void 0,void 0,function*(){let t=!!(null==e?void 0:e.overwrite),r=yield this.filePath();return yield(t?u:l)(r,this._buffer,{encoding:"utf8"}),this.emptyBuffer()})}clear(){return summary_awaiter(this,void 0,void 0,function*(){return this.emptyBuffer().write({overwrite:!0})})}stringify(){return this._buffer}isEmptyBuffer(){return 0===this._buffer.length}emptyBuffer(){return this._buffer="",this}addRaw(e,t=!1){return this._buffer+=e,t?this.addEOL():this}addEOL(){return this.addRaw(o.EOL)}addCodeBlock(e,t){let r=Object.assign({},t&&{lang:t}),n=this.wrap("pre",this.wrap("code",e),r);return this.addRaw(n).addEOL()}addList(e,t=!1){let r=e.map(e=>this.wrap("li",e)).join(""),n=this.wrap(t?"ol":"ul",r);return this.addRaw(n).addEOL()}addTable(e){let t=e.map(e=>{let t=e.map(e=>{if("string"==typeof e)return this.wrap("td",e);let{header:t,data:r,colspan:n,rowspan:i}=e,s=Object.assign(Object.assign({},n&&{colspan:n}),i&&{rowspan:i});return this.wrap(t?"th":"td",r,s)}).join("");return this.wrap("tr",t)}).join(""),r=this.wrap("table",t);return this.addRaw(r).addEOL()}addDetails(e,t){let r=this.wrap("details",this.wrap("summary",e)+t);return this.addRaw(r).addEOL()}addImage(e,t,r){let{width:n,height:i}=r||{},s=Object.assign(Object.assign({},n&&{width:n}),i&&{height:i}),o=this.wrap("img",null,Object.assign({src:e,alt:t},s));return this.addRaw(o).addEOL()}addHeading(e,t){let r=`h${t}`,n=["h1","h2","h3","h4","h5","h6"].includes(r)?r:"h1",i=this.wrap(n,e);return this.addRaw(i).addEOL()}addSeparator(){let e=this.wrap("hr",null);return this.addRaw(e).addEOL()}addBreak(){let e=this.wrap("br",null);return this.addRaw(e).addEOL()}addQuote(e,t){let r=Object.assign({},t&&{cite:t}),n=this.wrap("blockquote",e,r);return this.addRaw(n).addEOL()}addLink(e,t){let r=this.wrap("a",e,{href:t});return this.addRaw(r).addEOL()}};let h=new Summary;function core_setSecret(e){command_issueCommand("add-mask",{},e)}function getInput(e,t){let r=process.env[`INPUT_${e.replace(/ /g,"_").toUpperCase()}`]||"";if(t&&t.required&&!r)throw Error(`Input required and not supplied: ${e}`);return t&&!1===t.trimWhitespace?r:r.trim()}function setFailed(e){process.exitCode=s.Failure,error(e)}function core_debug(e){command_issueCommand("debug",{},e)}function error(e,t={}){command_issueCommand("error",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function warning(e,t={}){command_issueCommand("warning",utils_toCommandProperties(t),e instanceof Error?e.toString():e)}function info(e){process.stdout.write(e+o.EOL)}function getState(e){return process.env[`STATE_${e}`]||""}n(640),o.platform(),o.arch(),(i=s||(s={}))[i.Success=0]="Success",i[i.Failure=1]="Failure"},640:(t,r,n)=>{n.r(r),n.d(r,{exec:()=>exec,getExecOutput:()=>getExecOutput});var i=n(3193),s=n(857);let o=e(import.meta.url)("events"),a=e(import.meta.url)("child_process");var c=n(6928);e(import.meta.url)("assert");var l=n(9896),__awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let{chmod:u,copyFile:d,lstat:h,mkdir:f,open:p,readdir:m,rename:g,rm:w,rmdir:y,stat:v,symlink:b,unlink:k}=l.promises,$="win32"===process.platform;function exists(e){return __awaiter(this,void 0,void 0,function*(){try{yield v(e)}catch(e){if("ENOENT"===e.code)return!1;throw e}return!0})}function isRooted(e){if(!(e=normalizeSeparators(e)))throw Error('isRooted() parameter "p" cannot be empty');return $?e.startsWith("\\")||/^[A-Z]:/i.test(e):e.startsWith("/")}function tryGetExecutablePath(e,t){return __awaiter(this,void 0,void 0,function*(){let r;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if($){let r=c.extname(e).toUpperCase();if(t.some(e=>e.toUpperCase()===r))return e}else if(isUnixExecutable(r))return e}let n=e;for(let i of t){e=n+i,r=void 0;try{r=yield v(e)}catch(t){"ENOENT"!==t.code&&console.log(`Unexpected error attempting to determine if executable file exists '${e}': ${t}`)}if(r&&r.isFile()){if($){try{let t=c.dirname(e),r=c.basename(e).toUpperCase();for(let n of yield m(t))if(r===n.toUpperCase()){e=c.join(t,n);break}}catch(t){console.log(`Unexpected error attempting to determine the actual case of the file '${e}': ${t}`)}return e}else if(isUnixExecutable(r))return e}}return""})}function normalizeSeparators(e){return(e=e||"",$)?(e=e.replace(/\//g,"\\")).replace(/\\\\+/g,"\\"):e.replace(/\/\/+/g,"/")}function isUnixExecutable(e){return(1&e.mode)>0||(8&e.mode)>0&&void 0!==process.getgid&&e.gid===process.getgid()||(64&e.mode)>0&&void 0!==process.getuid&&e.uid===process.getuid()}l.constants.O_RDONLY;var io_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function which(e,t){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");if(t){let t=yield which(e,!1);if(!t)if($)throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);else throw Error(`Unable to locate executable file: ${e}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);return t}let r=yield findInPath(e);return r&&r.length>0?r[0]:""})}function findInPath(e){return io_awaiter(this,void 0,void 0,function*(){if(!e)throw Error("parameter 'tool' is required");let t=[];if($&&process.env.PATHEXT)for(let e of process.env.PATHEXT.split(c.delimiter))e&&t.push(e);if(isRooted(e)){let r=yield tryGetExecutablePath(e,t);return r?[r]:[]}if(e.includes(c.sep))return[];let r=[];if(process.env.PATH)for(let e of process.env.PATH.split(c.delimiter))e&&r.push(e);let n=[];for(let i of r){let r=yield tryGetExecutablePath(c.join(i,e),t);r&&n.push(r)}return n})}let E=e(import.meta.url)("timers");var toolrunner_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};let _="win32"===process.platform;let ToolRunner=class ToolRunner extends o.EventEmitter{constructor(e,t,r){if(super(),!e)throw Error("Parameter 'toolPath' cannot be null or empty.");this.toolPath=e,this.args=t||[],this.options=r||{}}_debug(e){this.options.listeners&&this.options.listeners.debug&&this.options.listeners.debug(e)}_getCommandString(e,t){let r=this._getSpawnFileName(),n=this._getSpawnArgs(e),i=t?"":"[command]";if(_)if(this._isCmdFile())for(let e of(i+=r,n))i+=` ${e}`;else if(e.windowsVerbatimArguments)for(let e of(i+=`"${r}"`,n))i+=` ${e}`;else for(let e of(i+=this._windowsQuoteCmdArg(r),n))i+=` ${this._windowsQuoteCmdArg(e)}`;else for(let e of(i+=r,n))i+=` ${e}`;return i}_processLineBuffer(e,t,r){try{let n=t+e.toString(),i=n.indexOf(s.EOL);for(;i>-1;){let e=n.substring(0,i);r(e),i=(n=n.substring(i+s.EOL.length)).indexOf(s.EOL)}return n}catch(e){return this._debug(`error processing line. Failed with error ${e}`),""}}_getSpawnFileName(){return _&&this._isCmdFile()?process.env.COMSPEC||"cmd.exe":this.toolPath}_getSpawnArgs(e){if(_&&this._isCmdFile()){let t=`/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;for(let r of this.args)t+=" ",t+=e.windowsVerbatimArguments?r:this._windowsQuoteCmdArg(r);return[t+='"']}return this.args}_endsWith(e,t){return e.endsWith(t)}_isCmdFile(){let e=this.toolPath.toUpperCase();return this._endsWith(e,".CMD")||this._endsWith(e,".BAT")}_windowsQuoteCmdArg(e){if(!this._isCmdFile())return this._uvQuoteCmdArg(e);if(!e)return'""';let t=[" ","	","&","(",")","[","]","{","}","^","=",";","!","'","+",",","`","~","|","<",">",'"'],r=!1;for(let n of e)if(t.some(e=>e===n)){r=!0;break}if(!r)return e;let n='"',i=!0;for(let t=e.length;t>0;t--)n+=e[t-1],i&&"\\"===e[t-1]?n+="\\":'"'===e[t-1]?(i=!0,n+='"'):i=!1;return(n+='"').split("").reverse().join("")}_uvQuoteCmdArg(e){if(!e)return'""';if(!e.includes(" ")&&!e.includes("	")&&!e.includes('"'))return e;if(!e.includes('"')&&!e.includes("\\"))return`"${e}"`;let t='"',r=!0;for(let n=e.length;n>0;n--)t+=e[n-1],r&&"\\"===e[n-1]?t+="\\":'"'===e[n-1]?(r=!0,t+="\\"):r=!1;return(t+='"').split("").reverse().join("")}_cloneExecOptions(e){let t={cwd:(e=e||{}).cwd||process.cwd(),env:e.env||process.env,silent:e.silent||!1,windowsVerbatimArguments:e.windowsVerbatimArguments||!1,failOnStdErr:e.failOnStdErr||!1,ignoreReturnCode:e.ignoreReturnCode||!1,delay:e.delay||1e4};return t.outStream=e.outStream||process.stdout,t.errStream=e.errStream||process.stderr,t}_getSpawnOptions(e,t){let r={};return r.cwd=(e=e||{}).cwd,r.env=e.env,r.windowsVerbatimArguments=e.windowsVerbatimArguments||this._isCmdFile(),e.windowsVerbatimArguments&&(r.argv0=`"${t}"`),r}exec(){return toolrunner_awaiter(this,void 0,void 0,function*(){return!isRooted(this.toolPath)&&(this.toolPath.includes("/")||_&&this.toolPath.includes("\\"))&&(this.toolPath=c.resolve(process.cwd(),this.options.cwd||process.cwd(),this.toolPath)),this.toolPath=yield which(this.toolPath,!0),new Promise((e,t)=>toolrunner_awaiter(this,void 0,void 0,function*(){for(let e of(this._debug(`exec tool: ${this.toolPath}`),this._debug("arguments:"),this.args))this._debug(`   ${e}`);let r=this._cloneExecOptions(this.options);!r.silent&&r.outStream&&r.outStream.write(this._getCommandString(r)+s.EOL);let n=new ExecState(r,this.toolPath);if(n.on("debug",e=>{this._debug(e)}),this.options.cwd&&!(yield exists(this.options.cwd)))return t(Error(`The cwd: ${this.options.cwd} does not exist!`));let i=this._getSpawnFileName(),o=a.spawn(i,this._getSpawnArgs(r),this._getSpawnOptions(this.options,i)),c="";o.stdout&&o.stdout.on("data",e=>{this.options.listeners&&this.options.listeners.stdout&&this.options.listeners.stdout(e),!r.silent&&r.outStream&&r.outStream.write(e),c=this._processLineBuffer(e,c,e=>{this.options.listeners&&this.options.listeners.stdline&&this.options.listeners.stdline(e)})});let l="";if(o.stderr&&o.stderr.on("data",e=>{n.processStderr=!0,this.options.listeners&&this.options.listeners.stderr&&this.options.listeners.stderr(e),!r.silent&&r.errStream&&r.outStream&&(r.failOnStdErr?r.errStream:r.outStream).write(e),l=this._processLineBuffer(e,l,e=>{this.options.listeners&&this.options.listeners.errline&&this.options.listeners.errline(e)})}),o.on("error",e=>{n.processError=e.message,n.processExited=!0,n.processClosed=!0,n.CheckComplete()}),o.on("exit",e=>{n.processExitCode=e,n.processExited=!0,this._debug(`Exit code ${e} received from tool '${this.toolPath}'`),n.CheckComplete()}),o.on("close",e=>{n.processExitCode=e,n.processExited=!0,n.processClosed=!0,this._debug(`STDIO streams have closed for tool '${this.toolPath}'`),n.CheckComplete()}),n.on("done",(r,n)=>{c.length>0&&this.emit("stdline",c),l.length>0&&this.emit("errline",l),o.removeAllListeners(),r?t(r):e(n)}),this.options.input){if(!o.stdin)throw Error("child process missing stdin");o.stdin.end(this.options.input)}}))})}};function argStringToArray(e){let t=[],r=!1,n=!1,i="";function append(e){n&&'"'!==e&&(i+="\\"),i+=e,n=!1}for(let s=0;s<e.length;s++){let o=e.charAt(s);if('"'===o){n?append(o):r=!r;continue}if("\\"===o&&n){append(o);continue}if("\\"===o&&r){n=!0;continue}if(" "===o&&!r){i.length>0&&(t.push(i),i="");continue}append(o)}return i.length>0&&t.push(i.trim()),t}let ExecState=class ExecState extends o.EventEmitter{constructor(e,t){if(super(),this.processClosed=!1,this.processError="",this.processExitCode=0,this.processExited=!1,this.processStderr=!1,this.delay=1e4,this.done=!1,this.timeout=null,!t)throw Error("toolPath must not be empty");this.options=e,this.toolPath=t,e.delay&&(this.delay=e.delay)}CheckComplete(){!this.done&&(this.processClosed?this._setResult():this.processExited&&(this.timeout=(0,E.setTimeout)(ExecState.HandleTimeout,this.delay,this)))}_debug(e){this.emit("debug",e)}_setResult(){let e;this.processExited&&(this.processError?e=Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`):0===this.processExitCode||this.options.ignoreReturnCode?this.processStderr&&this.options.failOnStdErr&&(e=Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`)):e=Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`)),this.timeout&&(clearTimeout(this.timeout),this.timeout=null),this.done=!0,this.emit("done",e,this.processExitCode)}static HandleTimeout(e){if(!e.done){if(!e.processClosed&&e.processExited){let t=`The STDIO streams did not close within ${e.delay/1e3} seconds of the exit event from process '${e.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;e._debug(t)}e._setResult()}}};var exec_awaiter=function(e,t,r,n){function adopt(e){return e instanceof r?e:new r(function(t){t(e)})}return new(r||(r=Promise))(function(r,i){function fulfilled(e){try{step(n.next(e))}catch(e){i(e)}}function rejected(e){try{step(n.throw(e))}catch(e){i(e)}}function step(e){e.done?r(e.value):adopt(e.value).then(fulfilled,rejected)}step((n=n.apply(e,t||[])).next())})};function exec(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){let n=argStringToArray(e);if(0===n.length)throw Error("Parameter 'commandLine' cannot be null or empty.");return new ToolRunner(n[0],t=n.slice(1).concat(t||[]),r).exec()})}function getExecOutput(e,t,r){return exec_awaiter(this,void 0,void 0,function*(){var n,s;let o="",a="",c=new i.StringDecoder("utf8"),l=new i.StringDecoder("utf8"),u=null==(n=null==r?void 0:r.listeners)?void 0:n.stdout,d=null==(s=null==r?void 0:r.listeners)?void 0:s.stderr,h=Object.assign(Object.assign({},null==r?void 0:r.listeners),{stdout:e=>{o+=c.write(e),u&&u(e)},stderr:e=>{a+=l.write(e),d&&d(e)}}),f=yield exec(e,t,Object.assign(Object.assign({},r),{listeners:h}));return o+=c.end(),a+=l.end(),{exitCode:f,stdout:o,stderr:a}})}}},d={};function __nccwpck_require__(e){var t=d[e];if(void 0!==t)return t.exports;var r=d[e]={exports:{}},n=!0;try{u[e].call(r.exports,r,r.exports,__nccwpck_require__),n=!1}finally{n&&delete d[e]}return r.exports}__nccwpck_require__.m=u,__nccwpck_require__.ab=decodeURIComponent(new URL(".",import.meta.url).pathname).slice(+!!import.meta.url.match(/^file:\/\/\/\w:/),-1)+"/",r="function"==typeof Symbol?Symbol("webpack queues"):"__webpack_queues__",n="function"==typeof Symbol?Symbol("webpack exports"):"__webpack_exports__",i="function"==typeof Symbol?Symbol("webpack error"):"__webpack_error__",s=e=>{e&&e.d<1&&(e.d=1,e.forEach(e=>e.r--),e.forEach(e=>e.r--?e.r++:e()))},__nccwpck_require__.a=(e,t,o)=>{o&&((a=[]).d=-1);var a,c,l,u,d=new Set,h=e.exports,f=new Promise((e,t)=>{u=t,l=e});f[n]=h,f[r]=e=>(a&&e(a),d.forEach(e),f.catch(e=>{})),e.exports=f,t(e=>{c=e.map(e=>{if(null!==e&&"object"==typeof e){if(e[r])return e;if(e.then){var t=[];t.d=0,e.then(e=>{o[n]=e,s(t)},e=>{o[i]=e,s(t)});var o={};return o[r]=e=>e(t),o}}var a={};return a[r]=e=>{},a[n]=e,a});var t,getResult=()=>c.map(e=>{if(e[i])throw e[i];return e[n]}),o=new Promise(e=>{(t=()=>e(getResult)).r=0;var fnQueue=e=>e!==a&&!d.has(e)&&(d.add(e),e&&!e.d&&(t.r++,e.push(t)));c.map(e=>e[r](fnQueue))});return t.r?o:getResult()},e=>(e?u(f[i]=e):l(h),s(a))),a&&a.d<0&&(a.d=0)},__nccwpck_require__.n=e=>{var t=e&&e.__esModule?()=>e.default:()=>e;return __nccwpck_require__.d(t,{a:t}),t},a=Object.getPrototypeOf?e=>Object.getPrototypeOf(e):e=>e.__proto__,__nccwpck_require__.t=function(e,t){if(1&t&&(e=this(e)),8&t||"object"==typeof e&&e&&(4&t&&e.__esModule||16&t&&"function"==typeof e.then))return e;var r=Object.create(null);__nccwpck_require__.r(r);var n={};o=o||[null,a({}),a([]),a(a)];for(var i=2&t&&e;"object"==typeof i&&!~o.indexOf(i);i=a(i))Object.getOwnPropertyNames(i).forEach(t=>n[t]=()=>e[t]);return n.default=()=>e,__nccwpck_require__.d(r,n),r},__nccwpck_require__.d=(e,t)=>{for(var r in t)__nccwpck_require__.o(t,r)&&!__nccwpck_require__.o(e,r)&&Object.defineProperty(e,r,{enumerable:!0,get:t[r]})},__nccwpck_require__.f={},__nccwpck_require__.e=e=>Promise.all(Object.keys(__nccwpck_require__.f).reduce((t,r)=>(__nccwpck_require__.f[r](e,t),t),[])),__nccwpck_require__.u=e=>""+e+".index.js",__nccwpck_require__.o=(e,t)=>Object.prototype.hasOwnProperty.call(e,t),__nccwpck_require__.r=e=>{"u">typeof Symbol&&Symbol.toStringTag&&Object.defineProperty(e,Symbol.toStringTag,{value:"Module"}),Object.defineProperty(e,"__esModule",{value:!0})},c={792:0},l=e=>{var t,r,{ids:n,modules:i,runtime:s}=e,o=0;for(t in i)__nccwpck_require__.o(i,t)&&(__nccwpck_require__.m[t]=i[t]);for(s&&s(__nccwpck_require__);o<n.length;o++)r=n[o],__nccwpck_require__.o(c,r)&&c[r]&&c[r][0](),c[n[o]]=0},__nccwpck_require__.f.j=(e,t)=>{var r=__nccwpck_require__.o(c,e)?c[e]:void 0;if(0!==r)if(r)t.push(r[1]);else{var n=import("./"+__nccwpck_require__.u(e)).then(l,t=>{throw 0!==c[e]&&(c[e]=void 0),t}),n=Promise.race([n,new Promise(t=>r=c[e]=[t])]);t.push(r[1]=n)}};var h=__nccwpck_require__(6661);await h;
+import { createRequire as __cr } from 'node:module'; import { fileURLToPath as __fu } from 'node:url'; import { dirname as __dn } from 'node:path'; const require = __cr(import.meta.url); const __filename = __fu(import.meta.url); const __dirname = __dn(__filename);
+import {
+  variableOf
+} from "./chunk-P2HIIHB3.js";
+import {
+  addKeys,
+  startAgent
+} from "./chunk-Y4GUX4MN.js";
+import {
+  defaultApiUrl,
+  detectPlatform,
+  isForgejoRunner
+} from "./chunk-M7QPERVG.js";
+import {
+  NotDeletedError,
+  RegistryError,
+  allowManyListeners,
+  createGithubRequest,
+  createPlatformRequest,
+  createRawFetch,
+  createRegistryClient,
+  createRunStatusFetcher,
+  deadlinePassed,
+  exists,
+  listReferrers,
+  listTagNames,
+  mapConcurrent,
+  movedTag,
+  notListedYet,
+  parseRunId,
+  readManifests,
+  refreshVersion,
+  requireTime,
+  resolveTags,
+  unlessNotFound
+} from "./chunk-C6CBCFLF.js";
+import "./chunk-2Q7PHMGJ.js";
+import {
+  getAttribute
+} from "./chunk-6B3VDNJ5.js";
+import {
+  formatEndpoint
+} from "./chunk-CELYP7Q7.js";
+import {
+  EngineClient,
+  EngineError,
+  RunDir,
+  driverOf,
+  isTrue,
+  reconnect,
+  startSessionForwarder
+} from "./chunk-LZQAR7QF.js";
+import "./chunk-3Q66ZB7X.js";
+import {
+  connects,
+  containerPrefix,
+  lockHolderLabel,
+  lockVolume,
+  logWait,
+  managedBy,
+  managedByLabel,
+  parseResourceName,
+  repositoryScope,
+  reservationVolume,
+  resourcePrefix,
+  runAnnotation,
+  runBuilderName,
+  sleep,
+  stateVolume,
+  usageVolume,
+  withAbort
+} from "./chunk-CADBZY3V.js";
+import "./chunk-KES7WWPS.js";
+import {
+  entryPath,
+  exec,
+  execTool,
+  inheritedEnv,
+  minimalEnv,
+  withholdVariables
+} from "./chunk-MFUQTNX7.js";
+import {
+  wordingOf
+} from "./chunk-O72HTLTZ.js";
+import {
+  createFetch
+} from "./chunk-X2URU3YZ.js";
+import {
+  credentialHelper,
+  dockerConfigFile,
+  dockerConfigKey,
+  loadJobDockerConfig,
+  storedCredentials
+} from "./chunk-2VO72AQH.js";
+import {
+  UserError,
+  UserErrors,
+  errorMessage,
+  formatError
+} from "./chunk-Q6VVJFLU.js";
+import {
+  removeDir,
+  setPrivateUmask,
+  tryList,
+  tryRead,
+  writePrivate
+} from "./chunk-NLPGYHY2.js";
+import "./chunk-3NAHNUTQ.js";
+import "./chunk-XKGKNCXV.js";
+import {
+  formatRepository,
+  formatTagReference,
+  isSameRepository,
+  parseRepository
+} from "./chunk-3W5RM2SR.js";
+import "./chunk-GEULO7WL.js";
+import {
+  runsForCommandLine
+} from "./chunk-D5WJF5XN.js";
+import {
+  InputError,
+  shorten
+} from "./chunk-QJ7EZ3IZ.js";
+import "./chunk-LUPX4NBI.js";
+import {
+  asList,
+  asRecord,
+  asText,
+  isRecord,
+  tryParseJson
+} from "./chunk-57JLVAZN.js";
+import "./chunk-5EFHKGRW.js";
+
+// node_modules/@actions/core/lib/command.js
+import * as os from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input) {
+  if (input === null || input === void 0) {
+    return "";
+  } else if (typeof input === "string" || input instanceof String) {
+    return input;
+  }
+  return JSON.stringify(input);
+}
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command(command, properties, message);
+  process.stdout.write(cmd.toString() + os.EOL);
+}
+var CMD_STRING = "::";
+var Command = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
+      }
+    }
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s) {
+  return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os3 from "os";
+
+// node_modules/@actions/core/lib/oidc-utils.js
+import { HttpClient } from "./http-client.mjs";
+import { BearerCredentialHandler } from "./http-client.mjs";
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL2 } from "os";
+import { constants, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P, generator) {
+  function adopt(value) {
+    return value instanceof P ? value : new P(function(resolve2) {
+      resolve2(value);
+    });
+  }
+  return new (P || (P = Promise))(function(resolve2, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve2(result.value) : adopt(result.value).then(fulfilled, rejected);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text, addEOL = false) {
+    this._buffer += text;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL2);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows) {
+    const tableBody = rows.map((row) => {
+      const cells = row.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text, href) {
+    const element = this.wrap("a", text, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+var summary = _summary;
+
+// node_modules/@actions/core/lib/platform.js
+import os2 from "os";
+var platform = os2.platform();
+var arch = os2.arch();
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
+function getInput(name, options) {
+  const val = process.env[`INPUT_${name.replace(/ /g, "_").toUpperCase()}`] || "";
+  if (options && options.required && !val) {
+    throw new Error(`Input required and not supplied: ${name}`);
+  }
+  if (options && options.trimWhitespace === false) {
+    return val;
+  }
+  return val.trim();
+}
+function setFailed(message) {
+  process.exitCode = ExitCode.Failure;
+  error(message);
+}
+function debug(message) {
+  issueCommand("debug", {}, message);
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os3.EOL);
+}
+function getState(name) {
+  return process.env[`STATE_${name}`] || "";
+}
+
+// src/forge/event.ts
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+// src/forge/trust.ts
+var rules = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => "trusted",
+  release: () => "trusted",
+  merge_group: () => "pr",
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun
+};
+function classifyTrust(context) {
+  const { name, payload } = context;
+  const rule = Object.hasOwn(rules, name) ? rules[name] : void 0;
+  if (!payload || !rule) return "fork";
+  return [payload, asRecord(payload["client_payload"])].filter((described) => isRecord(described["pull_request"])).map((described) => trustOfPullRequest({ ...context, payload: described })).reduce(lowest, rule({ ...context, payload }));
+}
+var levels = ["fork", "pr", "trusted"];
+function lowest(a, b) {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b;
+}
+function trustOfRef({ ref, isProtected, payload }) {
+  if (ref.startsWith("refs/tags/")) return "trusted";
+  if (!ref.startsWith("refs/heads/")) return "fork";
+  if (ref.startsWith("refs/heads/gh-readonly-queue/")) return "pr";
+  return isProtected || isDefaultBranch(ref.slice("refs/heads/".length), payload) ? "trusted" : "pr";
+}
+function trustOfPullRequest({ repository, payload }) {
+  const request = asRecord(payload["pull_request"]);
+  const head = asRecord(request["head"]);
+  const isAgit = request["flow"] === 1 || head["label"] === "" || isAgitRef(head["ref"]);
+  return !isAgit && isRepository(head["repo"], repository) ? "pr" : "fork";
+}
+function isAgitRef(ref) {
+  return asText(ref).startsWith("refs/pull/");
+}
+var proposalOnly = ["pull_request", "pull_request_review", "pull_request_review_comment"];
+var dependabotOnly = [...proposalOnly, "push", "create"];
+function readOnlyTrigger(context) {
+  const { name, actor } = context;
+  if (proposalOnly.includes(name) && classifyTrust(context) === "fork") return "fork";
+  return dependabotOnly.includes(name) && actor === "dependabot[bot]" ? "Dependabot" : void 0;
+}
+var branchEvents = /* @__PURE__ */ new Set(["push", "create", "workflow_dispatch", "schedule", "release"]);
+var proposalEvents = /* @__PURE__ */ new Set(["pull_request", "merge_group"]);
+function trustOfTriggeringRun({ repository, payload }) {
+  const run = asRecord(payload["workflow_run"]);
+  const event = asText(run["event"]);
+  if (!isRepository(run["head_repository"], repository) || isAgitRef(run["head_branch"])) return "fork";
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run["head_branch"]), payload) ? "trusted" : "pr";
+  return proposalEvents.has(event) ? "pr" : "fork";
+}
+function isDefaultBranch(branch, payload) {
+  return branch !== "" && branch === asRecord(payload["repository"])["default_branch"];
+}
+function isRepository(value, repository) {
+  const name = asText(asRecord(value)["full_name"]);
+  return name !== "" && name.toLowerCase() === repository.toLowerCase();
+}
+
+// src/forge/event.ts
+function readEvent(env, warn = () => void 0, repositoryDetails) {
+  const variable = (name2, byDefault = "") => env[`GITHUB_${name2}`] ?? env[`FORGEJO_${name2}`] ?? env[`GITEA_${name2}`] ?? byDefault;
+  const payload = withRepository(readPayload(variable("EVENT_PATH"), warn), repositoryDetails);
+  const serverUrl = variable("SERVER_URL", "https://github.com").replace(/\/+$/, "");
+  const repository = variable("REPOSITORY");
+  const [name, ref, sha] = [variable("EVENT_NAME"), variable("REF"), variable("SHA")];
+  const [actor, isProtected] = [variable("ACTOR"), variable("REF_PROTECTED") === "true"];
+  const trigger = { name, ref, repository, payload, isProtected, actor };
+  const readOnly = readOnlyTrigger(trigger);
+  return {
+    serverUrl,
+    apiUrl: variable("API_URL", defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable("RUN_ID", "0"),
+    runAttempt: Number(variable("RUN_ATTEMPT", "1")),
+    name,
+    ref,
+    trust: classifyTrust(trigger),
+    ...readOnly && { readOnlyTrigger: readOnly },
+    sha,
+    actor,
+    workspace: resolve(variable("WORKSPACE", process.cwd())),
+    now: /* @__PURE__ */ new Date(),
+    ...payload && !isRecord(payload["repository"]) && { lacksRepository: true },
+    ...payload?.["is_dirty"] === true && { isDirty: true },
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository2(asRecord(payload?.["repository"]), { serverUrl, repository, name, ref })
+  };
+}
+function withRepository(payload, repository) {
+  return payload && isRecord(repository) && !isRecord(payload["repository"]) ? { ...payload, repository } : payload;
+}
+function parseRepository2(details, { serverUrl, repository, name, ref }) {
+  const defaultBranch = asText(details["default_branch"]) || scheduledBranch(name, ref);
+  const isPrivate = details["private"];
+  return {
+    ...defaultBranch !== "" && { defaultBranch },
+    ...typeof isPrivate === "boolean" && { isPrivate },
+    ...parseOwnerKind(asRecord(details["owner"])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository)
+  };
+}
+function scheduledBranch(name, ref) {
+  return name === "schedule" ? ref.replace(/^refs\/heads\//, "") : "";
+}
+function parsePullRequest(payload) {
+  const request = asRecord(payload["pull_request"]);
+  const number = payload["number"] ?? request["number"];
+  const headSha = asText(asRecord(request["head"])["sha"]);
+  const baseRef = asText(payload["base_ref"]) || asText(asRecord(request["base"])["ref"]);
+  return {
+    ...typeof number === "number" && { number: String(number) },
+    ...headSha !== "" && { headSha },
+    ...baseRef !== "" && { baseRef }
+  };
+}
+function parseOwnerKind({ type }) {
+  if (type === "Organization") return { ownerKind: "orgs" };
+  return type === "User" ? { ownerKind: "users" } : {};
+}
+function parseCommitDate(payload, sha) {
+  const commits = [...asList(payload["commits"]), payload["head_commit"]].map(asRecord);
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== "")?.["timestamp"]));
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date };
+}
+function parseMetadata(details, serverUrl, fullName) {
+  const [license = "", ...others] = asList(details["licenses"]).map(asText);
+  return {
+    title: asText(details["name"]) || (fullName.split("/")[1] ?? ""),
+    description: asText(details["description"]),
+    // Empty for a repository without a page, which only the command line has.
+    url: details["html_url"] === "" ? "" : asText(details["html_url"]) || repositoryPage(serverUrl, fullName),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details["license"])["spdx_id"]) || (others.length === 0 ? license : "")
+  };
+}
+function repositoryPage(serverUrl, fullName) {
+  return fullName === "" ? "" : `${serverUrl}/${fullName}`;
+}
+function readPayload(path, warn) {
+  try {
+    const payload = JSON.parse(readFileSync(path, "utf8"));
+    if (isRecord(payload)) return payload;
+    throw new Error("not a JSON object");
+  } catch (error2) {
+    const file = path === "" ? "GITHUB_EVENT_PATH is not set" : `GITHUB_EVENT_PATH is ${path}`;
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error2)}. ${leastTrusted}`);
+    return void 0;
+  }
+}
+var leastTrusted = "The run has the trust level `fork`, the lowest.";
+
+// src/forge/event-details.ts
+var detailsTimeout = 5e3;
+function createEventDetails(request, { repository }, { signal, log }) {
+  const [owner = "", repo = ""] = repository.split("/");
+  const fetchData = async (route, parameters = {}) => {
+    try {
+      return (await withAbort(signal, request(route, { owner, repo, ...parameters }))).data;
+    } catch (error2) {
+      log(`The API does not answer ${route}: ${String(error2)}`);
+      return void 0;
+    }
+  };
+  return {
+    repository: () => fetchData("GET /repos/{owner}/{repo}"),
+    commitDate: async (sha) => {
+      const data = asRecord(await fetchData("GET /repos/{owner}/{repo}/git/commits/{sha}", { sha }));
+      const dateOf = (commit) => asText(asRecord(asRecord(commit)["committer"])["date"]);
+      const date = new Date(dateOf(data["commit"]) || dateOf(data));
+      return Number.isNaN(date.getTime()) ? void 0 : date;
+    }
+  };
+}
+
+// src/gc/run-status.ts
+var minute = 6e4;
+var day = 24 * 60 * minute;
+var maxJobAge = 6 * day;
+var endGrace = 10 * minute;
+var idleTtl = 14 * day;
+var staleLockAge = 10 * minute;
+var mostRequests = 30;
+function classifyRunRef(ref, current) {
+  if (ref.scope !== current.scope) return ref.age > maxJobAge ? "finished" : "running";
+  if (ref.runId !== current.runId) return "unknown";
+  return current.attemptsEnd && ref.runAttempt < current.runAttempt ? "finished" : "running";
+}
+function hasEnded(status, age, now) {
+  if (typeof status === "string") return age > maxJobAge;
+  return status.completed ? now - status.endedAt > endGrace : Math.min(age, now - status.createdAt) > maxJobAge;
+}
+function createRunChecker(current, fetchStatus, now = Date.now) {
+  const cache = /* @__PURE__ */ new Map();
+  const status = (runId) => {
+    const known = cache.get(runId);
+    if (known || cache.size >= mostRequests) return known ?? Promise.resolve("unknown");
+    const answer = fetchStatus(runId).catch(() => "unknown");
+    cache.set(runId, answer);
+    return answer;
+  };
+  return {
+    isFinished: async (ref) => {
+      const verdict = classifyRunRef(ref, current);
+      return verdict === "unknown" ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === "finished";
+    }
+  };
+}
+function onlyBuilder(builder) {
+  return { isFinished: ({ name = "" }) => Promise.resolve(name.startsWith(`${builder}-`)) };
+}
+
+// src/inputs/secret-variables.ts
+function secretVariablesOf(env) {
+  return [...(env[variableOf("secret-envs")] ?? "").matchAll(/=\s*"?(\w+)/g)].map(([, name = ""]) => name);
+}
+
+// src/lib/log.ts
+import { once } from "node:events";
+async function exit() {
+  await new Promise((resolve2) => process.stdout.write("", resolve2));
+  process.exit();
+}
+function writeLines(texts) {
+  process.stdout.write(texts.map((text) => `${escapeWorkflowCommands(text)}
+`).join(""));
+  return process.stdout.writableNeedDrain ? once(process.stdout, "drain") : void 0;
+}
+function escapeWorkflowCommands(text) {
+  return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, "$1$2:\u200B").replace(/##(?=\[)/g, "##\u200B");
+}
+
+// src/inputs/input-names.ts
+var mainInputs = [
+  "nodes",
+  "builder",
+  "endpoint",
+  "append",
+  "driver",
+  "ssh-private-key",
+  "ssh-known-hosts",
+  "ssh-config",
+  "fallback",
+  "fail-fast",
+  "keep-builder",
+  "keep-state",
+  "trust",
+  "fork-secrets",
+  "use",
+  "version",
+  "cache-binary",
+  "install",
+  "driver-opts",
+  "buildkitd-flags",
+  "buildkitd-config-inline",
+  "buildkitd-config",
+  "image",
+  "tags",
+  "flavor",
+  "platforms",
+  "context",
+  "file",
+  "target",
+  "build-args",
+  "labels",
+  "annotations",
+  "provenance",
+  "sbom",
+  "attests",
+  "add-hosts",
+  "allow",
+  "build-contexts",
+  "network",
+  "no-cache",
+  "no-cache-filters",
+  "pull",
+  "secrets",
+  "secret-envs",
+  "secret-files",
+  "shm-size",
+  "ssh",
+  "cgroup-parent",
+  "ulimit",
+  "call",
+  "variant",
+  "variants",
+  "test",
+  "test-timeout",
+  "test-target",
+  "cache",
+  "push",
+  "partial",
+  "load",
+  "outputs",
+  "cache-from",
+  "cache-to",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "login",
+  "logout",
+  "registries",
+  "github-token",
+  "otlp-endpoint",
+  "summary",
+  "cleanup",
+  "packages-api",
+  "dry-run"
+];
+var cleanupInputs = [
+  "image",
+  "tags",
+  "exclude-tags",
+  "older-than",
+  "run-id",
+  "pr-number",
+  "keep-n-tagged",
+  "untagged",
+  "unmarked",
+  "dry-run",
+  "username",
+  "password",
+  "registry-auth",
+  "registries",
+  "github-token",
+  "packages-api"
+];
+var copyInputs = [
+  "from",
+  "to",
+  "platforms",
+  "referrers",
+  "existing",
+  "sign",
+  "sign-key",
+  "sign-password",
+  "sign-config",
+  "sign-root",
+  "sign-log",
+  "cosign-release",
+  "dry-run",
+  "username",
+  "password",
+  "registry",
+  "registry-auth",
+  "ecr",
+  "registries",
+  "github-token",
+  "otlp-endpoint"
+];
+
+// src/inputs/secret-options.ts
+var secretInputs = [
+  ...["github-token", "password", "registry-auth", "secrets", "sign-key", "sign-password", "ssh-private-key"]
+];
+function secretVariable(input) {
+  return `MULTIARCH_BUILD_${input.replaceAll("-", "_").toUpperCase()}`;
+}
+
+// src/job/reader.ts
+var inputs = /* @__PURE__ */ new Set([...mainInputs, ...copyInputs, ...cleanupInputs]);
+var words = [
+  [/\b([Tt])his runner\b/g, "$1his machine"],
+  [/\bon the runner\b/g, "on this machine"],
+  [/\b([Rr])un the job again\b/g, "$1un the command again"],
+  [/: run the job with debug logging \(ACTIONS_STEP_DEBUG\)/g, ""],
+  [/\bin the job image\b/g, "on this machine"],
+  [/\bfrom this job\b/g, "from this machine"],
+  [/\bThis job has no permission\b/g, "Your user has no permission"],
+  [/\bby this job\b/g, "by your user"],
+  [/\b(The|the) user of this job\b/g, "$1 user of this command"],
+  [/\bthe job's user\b/g, "your user"],
+  [/\b(?:the job's ssh-agent|the SSH agent of the job)\b/g, "your ssh-agent"],
+  [/\bthe job’s own Docker login, from an earlier step or from the runner\b/g, "the one of your Docker CLI"],
+  [/\bThe job has no login at this registry:.*/gs, "You have no login at this registry: run `docker login`."],
+  [/\bMount the Unix socket of the engine into the job\b/g, "Set DOCKER_HOST to the Unix socket of the engine"],
+  [/\bin the step's `env`/g, "in the environment"],
+  [/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g, ""],
+  [/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g, "Set `ssh-private-key`."],
+  [/`SSH_AUTH_SOCK` of the job\b/g, "`SSH_AUTH_SOCK` of your shell"],
+  [/\bthe job token \(/g, "the token ("],
+  [
+    /\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,
+    "give the token the scope `write:packages`, and its user the Write role"
+  ],
+  [
+    /\bThe job needs `permissions: packages: write`, and .*/g,
+    "The token needs the scope `delete:packages`, and its user the Admin role for the package."
+  ],
+  [/\bGive the job `permissions: actions: read`/g, "Use a token that may read runs"],
+  [/\bWithout `permissions: actions: read`/g, "Without a token that may read runs"],
+  [
+    /\bThe step sets no secret with the id `([\w.-]+)`.*/gs,
+    "No secret with the id `$1` has a value: set it in `secrets`."
+  ],
+  [/\brelative to the workspace\b/g, "relative to the working directory"],
+  [/\bneeds the OIDC token of the job: .*/g, "needs the OIDC token of a CI job: write `sign: key`"],
+  [/: write `\$\{\{ github\.event\.number \}\}`/g, ": write `17`, for example"]
+];
+function forCommandLine(text) {
+  const [headline = "", ...lines] = text.split("\n").map(renderLine);
+  if (!/^\d+ invalid inputs?$/.test(headline)) return [headline, ...lines].join("\n");
+  const issues = lines.map((line) => line.replace(/^([a-z-]+)(?=: )/, (name) => optionOf(name) ?? name));
+  return [headline.replace("input", "option"), ...issues].join("\n");
+}
+function forReader(text) {
+  return runsForCommandLine() ? forCommandLine(text) : text;
+}
+function renderLine(line) {
+  if (/^\s*\|/.test(line)) return line;
+  return nameOptions(words.reduce((all, [ofCi, ofCommandLine]) => all.replace(ofCi, ofCommandLine), line));
+}
+function nameOptions(line) {
+  const names = /(\bwrite )?`([a-z-]+)(?:: ([^`]+))?`/g;
+  return line.replace(names, (whole2, write, name, value) => {
+    const option = optionOf(name);
+    if (option === void 0 || value === void 0 && (write !== void 0 || name === "ssh")) return whole2;
+    return `${write ?? ""}\`${option}${value === void 0 ? "" : ` ${value}`}\``;
+  });
+}
+function optionOf(input) {
+  if (!inputs.has(input)) return void 0;
+  return secretInputs.includes(input) ? secretVariable(input) : `--${input}`;
+}
+
+// src/job/runner-log.ts
+var runnerLog = {
+  info: (text) => info(escapeWorkflowCommands(forReader(text))),
+  line: (text) => void writeLines([text]),
+  warn: (text) => warning(forReader(text)),
+  debug: (text) => debug(text),
+  annotate: ({ title, message, file, line }) => warning(message, {
+    title,
+    ...file !== void 0 && { file },
+    ...line !== void 0 && { startLine: line }
+  }),
+  lines: writeLines
+};
+
+// src/report/input-issues.ts
+function formatInputIssues(issues) {
+  const count = new Set(issues.map(({ input }) => input)).size;
+  return [`${count} invalid input${count === 1 ? "" : "s"}`, ...issues.map(formatIssue)].join("\n");
+}
+function formatIssue({ input, given, expected }) {
+  return `${input}: ${given === void 0 ? "" : `"${given}" `}${expected}`;
+}
+
+// src/report/run-report.ts
+var BuildErrors = class extends UserErrors {
+  record;
+  constructor(errors, record) {
+    super(errors);
+    this.name = "BuildErrors";
+    this.record = record;
+  }
+};
+
+// src/job/report.ts
+async function reportFailure(error2, summary2) {
+  const { headline, body } = formatError(error2);
+  if (error2 instanceof InputError) {
+    error2.warnings.forEach((warning2) => runnerLog.warn(warning2));
+    setFailed(forReader(formatInputIssues(error2.issues)));
+  } else {
+    runnerLog.line(forReader(body));
+    setFailed(forReader(headline));
+  }
+  await writeSummary(await failureSummary(error2), summary2);
+}
+async function failureSummary(error2) {
+  const { renderErrorSummary, renderFailedSummary } = await import("./chunk-PVCRE3XZ.js");
+  if (error2 instanceof BuildErrors) return renderFailedSummary(error2.record, performance.now());
+  const { headline, body } = formatError(error2);
+  if (!(error2 instanceof InputError)) return renderErrorSummary(headline, body);
+  const [count = "", ...issues] = formatInputIssues(error2.issues).split("\n");
+  return renderErrorSummary(count, issues.join("\n"));
+}
+var plainSummary = { secrets: /* @__PURE__ */ new Set(), isWanted: true };
+async function writeSummary(markdown, { secrets, isWanted } = plainSummary) {
+  if (!process.env["GITHUB_STEP_SUMMARY"] || !isWanted) return;
+  const { limitSummary, maskSecrets } = await import("./chunk-PVCRE3XZ.js");
+  await summary.addRaw(limitSummary(maskSecrets(markdown, secrets))).write().catch((error2) => warning(`The summary could not be written: ${String(error2)}`));
+}
+
+// src/job/job.ts
+var runStatusTimeout = 1e4;
+var Job = class {
+  env = process.env;
+  log = runnerLog;
+  event = readEvent(process.env, runnerLog.warn);
+  #token = getInput("github-token");
+  #masked = /* @__PURE__ */ new Set();
+  summary = { secrets: this.#masked, isWanted: true };
+  #cancel;
+  constructor() {
+    setPrivateUmask();
+    allowManyListeners();
+    withholdVariables(secretVariablesOf(process.env));
+  }
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal() {
+    if (!this.#cancel) {
+      const cancel = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => cancel.abort());
+      this.#cancel = cancel;
+    }
+    return this.#cancel.signal;
+  }
+  /** Hides texts from the log. */
+  mask(secrets) {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) setSecret(secret);
+      this.#masked.add(secret);
+    }
+  }
+  /** @param choice the input `packages-api` */
+  packages(registries, choice) {
+    const { fetch } = registries;
+    return {
+      choice,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
+      clock: { now: Date.now, sleep }
+    };
+  }
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch, timeout = runStatusTimeout) {
+    if (this.#token === "") return () => Promise.resolve("no-token");
+    let fetcher;
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository
+      );
+      return fetcher(run);
+    };
+  }
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails() {
+    if (this.#token === "" || this.event.repository === "") return void 0;
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout);
+    const signal = AbortSignal.timeout(detailsTimeout);
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug });
+  }
+  /** Which runs are finished. */
+  runs(fetch) {
+    const { runId, runAttempt } = this.event;
+    const attemptsEnd = detectPlatform(this.event) !== "forgejo";
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd };
+    return createRunChecker(self, this.fetchRunStatus(fetch));
+  }
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step) {
+    await step().catch(
+      (error2) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error2) : error2, this.summary)
+    );
+    return await exit();
+  }
+  #apiOptions(fetch, until) {
+    const { debug: log, info: onWait } = this.log;
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait };
+  }
+};
+function cancelled(cause) {
+  if (cause instanceof UserError && cause.code === "cancelled") return cause;
+  return new UserError({
+    code: "cancelled",
+    message: wordingOf("cancelled"),
+    hint: wordingOf("cancelledHint"),
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause
+  });
+}
+
+// src/job/post-step.ts
+import { rmSync } from "node:fs";
+
+// src/buildx/install/binary-cache.ts
+import { copyFileSync, linkSync, lstatSync, mkdirSync as mkdirSync2 } from "node:fs";
+import { join as join2 } from "node:path";
+
+// src/inputs/cache/backends.ts
+import { posix } from "node:path";
+
+// src/inputs/cache/cache-service.ts
+function serviceVersion(attributes, env) {
+  const given = (name, variable) => getAttribute(attributes, name) ?? env[variable] ?? "";
+  const requested = getAttribute(attributes, "version");
+  const results = env["ACTIONS_RESULTS_URL"] ?? "";
+  const isOffered = isTrue(env["ACTIONS_CACHE_SERVICE_V2"]) || results.includes("results-receiver.actions.githubusercontent.com");
+  const second = getAttribute(attributes, "url_v2") ?? (isOffered ? results : "");
+  if (given("token", "ACTIONS_RUNTIME_TOKEN") === "") return void 0;
+  if (requested !== "1" && second !== "") return 2;
+  return requested === "2" || given("url", "ACTIONS_CACHE_URL") === "" ? void 0 : 1;
+}
+var cacheService = {
+  secretVariables: {
+    ACTIONS_RUNTIME_TOKEN: (token) => [token],
+    // If the runner itself serves the cache, a part of the address is the credential.
+    ACTIONS_CACHE_URL: (url) => url.replace(/^\w+:\/\/[^/]*/, "").split(/[/?]/).filter((part) => part.length > 15)
+  },
+  buildxVariables: [
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_CACHE_URL",
+    "ACTIONS_RESULTS_URL",
+    "ACTIONS_CACHE_SERVICE_V2",
+    "ACTIONS_CACHE_MODE"
+  ],
+  problems: (attributes, env) => {
+    const requested = getAttribute(attributes, "version") ?? "";
+    const others = attributes.filter(([name]) => name !== "version");
+    const isMissing2 = serviceVersion(attributes, env) === void 0;
+    const isOther = isMissing2 && requested !== "" && serviceVersion(others, env) !== void 0;
+    return [
+      [
+        isOther,
+        `requests version ${requested} of the cache service, which this runner lacks: remove \`version=\u2026\` here`
+      ],
+      [
+        isMissing2 && !isOther,
+        "needs the cache service of the CI platform, but this runner offers none: write `registry`, or enable the cache service of the runner"
+      ]
+    ];
+  },
+  warnings: (attributes, env) => serviceVersion(attributes, env) === 1 && isForgejoRunner(env) ? [
+    "`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node."
+  ] : []
+};
+
+// src/inputs/cache/backends.ts
+var appendSuffix = (name, suffix) => `${name}-${suffix}`;
+var appendToEach = (names, suffix) => names.split(";").map((name) => appendSuffix(name, suffix)).join(";");
+var whole = (value) => [value];
+var nameByRepository = (repository) => ["buildkit", ...repository.split("/")].filter((part) => part !== "").join("-");
+function lowerCaseName(ref) {
+  const [, name = "", rest = ""] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(ref) ?? [];
+  return `${name.toLowerCase()}${rest}`;
+}
+function missing(names, example) {
+  return (attributes) => names.map((name) => [(getAttribute(attributes, name) ?? "") === "", `has no \`${name}\`: write \`${example}\``]);
+}
+var cacheBackends = /* @__PURE__ */ new Map([
+  [
+    "registry",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      normalise: (name, value) => name === "ref" ? lowerCaseName(value) : value,
+      withSuffix: (ref, suffix) => appendSuffix(/:[^/]+$/.test(ref) ? ref : `${ref}:buildcache`, suffix),
+      problems: missing(["ref"], "type=registry,ref=ghcr.io/acme/app:cache")
+    }
+  ],
+  [
+    "inline",
+    {
+      name: { from: "ref", to: "ref" },
+      defaultName: () => "",
+      withSuffix: appendSuffix,
+      problems: () => [[true, "stores the cache in the image: write `cache: off` and `cache-to: type=inline`"]],
+      isInImage: true
+    }
+  ],
+  [
+    "local",
+    {
+      name: { from: "src", to: "dest" },
+      defaultName: () => "",
+      withSuffix: (directory, suffix) => posix.join(directory, suffix),
+      problems: (attributes) => [
+        [!attributes.some(([name]) => name === "src" || name === "dest"), "has no `dest`: write `type=local,dest=\u2026`"]
+      ]
+    }
+  ],
+  [
+    "gha",
+    {
+      name: { from: "scope", to: "scope" },
+      defaultName: () => "buildkit",
+      withSuffix: appendSuffix,
+      secretAttributes: ["token", "ghtoken"],
+      ...cacheService
+    }
+  ],
+  [
+    "s3",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/s3/s3.go; buildx itself reads the credentials
+      variables: { bucket: "AWS_BUCKET", region: "AWS_REGION" },
+      secretAttributes: ["access_key_id", "secret_access_key", "session_token"],
+      secretVariables: { AWS_SECRET_ACCESS_KEY: whole, AWS_SESSION_TOKEN: whole },
+      problems: missing(["bucket", "region"], "type=s3,region=\u2026,bucket=\u2026"),
+      errors: { noCredentials: /get credentials:|no EC2 IMDS role found/i }
+    }
+  ],
+  [
+    "azblob",
+    {
+      name: { from: "name", to: "name" },
+      defaultName: nameByRepository,
+      withSuffix: appendToEach,
+      // https://github.com/moby/buildkit/blob/master/cache/remotecache/azblob/utils.go
+      variables: {
+        account_url: "BUILDKIT_AZURE_STORAGE_ACCOUNT_URL",
+        account_name: "BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME",
+        container: "BUILDKIT_AZURE_STORAGE_CONTAINER",
+        prefix: "BUILDKIT_AZURE_STORAGE_PREFIX"
+      },
+      secretAttributes: ["secret_access_key", "sas_token", "account_key"],
+      problems: missing(["account_url"], "type=azblob,account_url=https://\u2026.blob.core.windows.net,\u2026"),
+      // Of two nodes that create a container at once, one gets this.
+      errors: { createdMeanwhile: /\bContainerAlreadyExists\b/ }
+    }
+  ]
+]);
+function buildxVariables(types) {
+  return [...new Set(types.flatMap((type) => cacheBackends.get(type)?.buildxVariables ?? []))];
+}
+
+// src/buildx/build-env.ts
+function cacheServiceEnv() {
+  return pick(buildxVariables(["gha"]));
+}
+function pick(names) {
+  return Object.fromEntries(
+    names.flatMap((name) => process.env[name] === void 0 ? [] : [[name, process.env[name]]])
+  );
+}
+
+// src/buildx/install/binary-cache.ts
+var onlyPlainNames = "--exclude=*/* --exclude=.. --exclude=.";
+var deadline = 9e4;
+function parseCachedFile(state) {
+  const { file, key } = asRecord(tryParseJson(state));
+  return typeof file === "string" && typeof key === "string" ? { file, key } : void 0;
+}
+async function saveFile({ file, key }, dir, log) {
+  try {
+    mkdirSync2(dir, { recursive: true, mode: 448 });
+    linkOrCopy(file, join2(dir, "buildx"));
+    await runCacheService("save", key, dir, log);
+  } catch (error2) {
+    log.debug(`buildx was not saved in the cache service, so the next job downloads it again: ${errorMessage(error2)}`);
+  } finally {
+    removeDir(dir);
+  }
+}
+function linkOrCopy(from, to) {
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
+}
+async function runCacheService(verb, key, dir, log) {
+  try {
+    const temp = join2(dir, "archives");
+    mkdirSync2(temp, { recursive: true, mode: 448 });
+    const tar = await execTool("tar", ["--version"], { env: minimalEnv() });
+    if (!tar.stdout.includes("GNU tar")) return false;
+    const env = {
+      ...inheritedEnv(),
+      ...cacheServiceEnv(),
+      GITHUB_WORKSPACE: dir,
+      RUNNER_TEMP: temp,
+      ...verb === "restore" && { TAR_OPTIONS: onlyPlainNames }
+    };
+    const args = [entryPath("cache-service"), `${dir}/`, verb, key];
+    const { code, stdout, stderr } = await exec(process.execPath, args, { env, cwd: dir, deadline });
+    log.debug(`The cache service program exited with code ${code} (${verb} buildx)
+${withoutMasked(stdout + stderr)}`);
+    return code === 0;
+  } catch (error2) {
+    log.debug(`The cache service program failed (${verb} buildx): ${errorMessage(error2)}`);
+    return false;
+  }
+}
+function withoutMasked(text) {
+  const masking = /^::add-mask::(.*)\n?/gm;
+  const secrets = [...text.matchAll(masking)].map(
+    ([, value = ""]) => value.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%25", "%")
+  );
+  return secrets.filter((secret) => secret.trim() !== "").reduce((rest, secret) => rest.replaceAll(secret, "***"), text.replace(masking, ""));
+}
+
+// src/run/owner.ts
+import { lstatSync as lstatSync2, readdirSync as readdirSync2, readlinkSync as readlinkSync2 } from "node:fs";
+import { hostname } from "node:os";
+import { basename as basename2, dirname, join as join3 } from "node:path";
+
+// src/lib/processes.ts
+import { readdirSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+var programs = /* @__PURE__ */ new Set(["node", "ssh", "ssh-agent", "buildx", "docker-buildx", "cosign"]);
+async function killProcessesIn(dir, text = "") {
+  const pids = await findProcesses(dir, text);
+  if (pids.length === 0) return;
+  for (const pid of pids) trySignal(pid, "SIGTERM");
+  await waitForEnd(pids, 1e3);
+  for (const pid of await findProcesses(dir, text)) trySignal(pid, "SIGKILL");
+}
+async function processIdentity(pid) {
+  if (process.platform === "linux") {
+    const started = tryRead(`/proc/${pid}/stat`).split(") ").pop()?.split(" ")[19];
+    return started === void 0 ? "" : `${pid}:${started}`;
+  }
+  const { code, stdout } = await execTool("ps", ["-o", "lstart=", "-p", String(pid)], { env: minimalEnv() });
+  return code === 0 ? `${pid}:${stdout.trim()}` : "";
+}
+async function killProcess(identity, patience) {
+  const pid = Number.parseInt(identity, 10);
+  if (!(pid > 0) || await processIdentity(pid) !== identity) return;
+  trySignal(pid, "SIGTERM");
+  await waitForEnd([pid], patience);
+  if (await processIdentity(pid) === identity) trySignal(pid, "SIGKILL");
+  await waitForEnd([pid], 1e3);
+}
+async function waitForEnd(pids, patience) {
+  for (let waited = 0; waited < patience && pids.some(isRunning); waited += 20) await sleep(20);
+}
+async function findProcesses(dir, text) {
+  const rows = process.platform === "linux" ? readCommandLines() : await listProcesses();
+  return rows.filter(({ pid, line }) => pid !== process.pid && line.includes(`${dir}/`) && line.includes(text)).map(({ pid }) => pid);
+}
+function findStrayProcesses() {
+  if (process.platform !== "linux") return [];
+  return readCommandLines().flatMap(({ pid, line }) => {
+    const dir = /(\/[\w.+@/-]*\/mab-[0-9a-f]{10})\//.exec(line)?.[1];
+    return dir !== void 0 && pid !== process.pid && hasSameFiles(pid) ? [{ pid, dir }] : [];
+  });
+}
+function hasSameFiles(pid) {
+  const nested = (/^NSpid:\s+(.*)$/m.exec(tryRead(`/proc/${pid}/status`))?.[1] ?? "").trim().split(/\s+/).length > 1;
+  if (nested) return false;
+  const mounts = tryReadLink(`/proc/${pid}/ns/mnt`);
+  return mounts === "" ? tryRead(`/proc/${pid}/cgroup`) === tryRead("/proc/self/cgroup") : mounts === tryReadLink("/proc/self/ns/mnt");
+}
+function tryReadLink(path) {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+function readCommandLines() {
+  const rows = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => ({ pid: Number(name), line: tryRead(`/proc/${name}/cmdline`) }));
+  return rows.filter(
+    ({ pid, line }) => programs.has(basename(line.split("\0")[0] ?? "")) && ownerId(pid) === process.getuid?.()
+  );
+}
+async function listProcesses() {
+  const { stdout } = await execTool("ps", ["-axww", "-o", "pid=,uid=,args="], { env: minimalEnv() });
+  return stdout.split("\n").flatMap((row) => {
+    const [, pid, uid, line = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? [];
+    const isRelevant = Number(uid) === process.getuid?.() && programs.has(basename(line.split(" ")[0] ?? ""));
+    return isRelevant ? [{ pid: Number(pid), line }] : [];
+  });
+}
+function ownerId(pid) {
+  const uid = /^Uid:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/status`))?.[1];
+  return uid === void 0 ? void 0 : Number(uid);
+}
+function trySignal(pid, signal) {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+function isRunning(pid) {
+  if (process.platform === "linux" && tryRead(`/proc/${pid}/stat`).includes(") Z ")) return false;
+  return trySignal(pid, 0);
+}
+
+// src/run/owner.ts
+var runners = ["Runner.Worker", "act", "act_runner", "gitea-runner", "forgejo-runner"];
+async function describeOwner({ scope, runId, runAttempt }) {
+  const [main, runner] = await Promise.all([
+    processIdentity(process.pid),
+    isRunner(process.ppid) ? processIdentity(process.ppid) : ""
+  ]);
+  return { scope, runId, runAttempt, boot: bootId(), pids: pidNamespace(), main, runner };
+}
+function isRunner(pid) {
+  return runners.includes(tryRead(`/proc/${pid}/comm`).trim());
+}
+function writeOwner(dir, owner) {
+  writePrivate(dir.owner, JSON.stringify(owner));
+}
+async function findRunDirs(self, parents) {
+  const paths = parents.flatMap(
+    (parent) => tryList(parent).filter((name) => RunDir.isName(name)).map((name) => join3(parent, name))
+  );
+  const found = await Promise.all(paths.filter((path) => path !== self.path).map(inspectRunDir));
+  return found.flatMap((dir) => dir ?? []);
+}
+async function inspectRunDir(path) {
+  try {
+    const stats = lstatSync2(path);
+    if (stats.uid !== process.getuid?.() || !stats.isDirectory()) return void 0;
+    const owner = readOwner(new RunDir(path).owner);
+    const runner = owner ? await findRunnerState(owner) : "unknown";
+    return { path, owner, runner, age: Date.now() - Math.max(stats.mtimeMs, stats.birthtimeMs) };
+  } catch {
+    return void 0;
+  }
+}
+function readOwner(path) {
+  const parsed = asRecord(tryParseJson(tryRead(path)));
+  const text = (name) => asText(parsed[name]);
+  const runAttempt = Number(parsed["runAttempt"]);
+  if (text("scope") === "" || text("runId") === "" || !Number.isInteger(runAttempt)) return void 0;
+  return {
+    scope: text("scope"),
+    runId: text("runId"),
+    runAttempt,
+    boot: text("boot"),
+    pids: text("pids"),
+    main: text("main"),
+    runner: text("runner")
+  };
+}
+async function findRunnerState({ boot, pids, main, runner }) {
+  const [host] = boot.split(" ");
+  if (boot === "" || host !== hostname()) return "unknown";
+  if (boot !== bootId()) return "gone";
+  if (pids === "" || pids !== pidNamespace() || runner === "" || main === "") return "unknown";
+  if (await isRunning2(main)) return "working";
+  return await isRunning2(runner) ? "running" : "gone";
+}
+async function isRunning2(identity) {
+  return await processIdentity(Number.parseInt(identity, 10)) === identity;
+}
+async function removeRunDir(path) {
+  await killProcessesIn(path);
+  removeOwnerLast(path);
+}
+function removeOwnerLast(path, remove = removeDir) {
+  const { owner } = new RunDir(path);
+  const names = lstatSync2(path, { throwIfNoEntry: false })?.isDirectory() === true ? tryList(path) : [];
+  for (const each of names.map((name) => join3(path, name))) if (each !== owner) remove(each);
+  remove(path);
+}
+async function endStrays(self) {
+  const dirs = new Set(findStrayProcesses().map(({ dir }) => dir));
+  const missing2 = [...dirs].filter((dir) => dir !== self.path && isMissing(dir));
+  for (const dir of missing2) await killProcessesIn(dir);
+  return missing2.length;
+}
+function isMissing(dir) {
+  try {
+    return !readdirSync2(dirname(dir)).includes(basename2(dir));
+  } catch {
+    return false;
+  }
+}
+function bootId() {
+  const id = tryRead("/proc/sys/kernel/random/boot_id").trim();
+  return id === "" ? "" : `${hostname()} ${id}`;
+}
+function pidNamespace() {
+  try {
+    return readlinkSync2("/proc/self/ns/pid");
+  } catch {
+    return process.platform === "linux" ? "" : process.platform;
+  }
+}
+
+// src/gc/runner.ts
+async function collectRunnerGarbage(self, run, runs, parents = self.parents) {
+  const removed = [];
+  const failed = [];
+  const remove = async (dir) => {
+    const { path, age, owner, runner } = dir;
+    if (runner === "working" || owner?.scope === run.scope && owner.runId === run.runId) return;
+    const isFinished = runner === "gone" || (owner ? await runs.isFinished({ ...owner, age }) : age > maxJobAge);
+    if (!isFinished) return;
+    try {
+      await removeRunDir(path);
+      removed.push(path);
+    } catch (error2) {
+      failed.push(`${path}: ${errorMessage(error2)}`);
+    }
+  };
+  try {
+    await Promise.all((await findRunDirs(self, parents)).map(remove));
+    return { removed, failed, strays: await endStrays(self) };
+  } catch (error2) {
+    return { removed, failed: [...failed, errorMessage(error2)], strays: 0 };
+  }
+}
+
+// src/registry/hosts.ts
+function loadRegistryHosts(file) {
+  return Object.fromEntries(
+    Object.entries(asRecord(tryParseJson(tryRead(file)))).map(([host, value]) => {
+      const entry = asRecord(value);
+      return [
+        host,
+        {
+          ca: asText(entry["ca"]),
+          http: entry["http"] === true,
+          insecure: entry["insecure"] === true,
+          mirrors: asList(entry["mirrors"]).map(asText)
+        }
+      ];
+    })
+  );
+}
+
+// src/run/journal.ts
+import { appendFileSync, existsSync as existsSync2, readFileSync as readFileSync2 } from "node:fs";
+var fields = {
+  container: ["node", "socket", "container", "volume"],
+  pod: ["node", "name", "buildx", "kubeconfig"],
+  boots: ["node", "socket", "container", "image"],
+  booted: ["container"],
+  removed: ["name"],
+  lock: ["node", "socket", "daemon", "holder"],
+  reservation: ["node", "socket", "volume"],
+  tunnel: ["node", "config", "local", "remote"],
+  forwarder: ["node", "config", "local", "remote"],
+  manifest: ["registry", "path", "digest"],
+  part: ["registry", "path", "tag", "digest"],
+  merged: ["registry", "path", "tag", "digest", "owner"],
+  tag: ["registry", "path", "tag", "digest", "ephemeral"]
+};
+function hasJournal({ journal: path }) {
+  return existsSync2(path);
+}
+function openJournal({ journal: path }) {
+  return { note: (entry) => appendFileSync(path, `${JSON.stringify(entry)}
+`, { mode: 384 }) };
+}
+function readJournal({ journal: path }, log) {
+  try {
+    return readFileSync2(path, "utf8").split("\n").map(tryParseJson).filter(isEntry);
+  } catch (error2) {
+    if (asRecord(error2)["code"] !== "ENOENT")
+      log.warn(
+        `The record of what this run created (journal) could not be read: ${errorMessage(error2)}. Nothing was removed. The next run on these nodes removes the builders, and the \`cleanup\` action removes the images.`
+      );
+    return [];
+  }
+}
+function pendingOnNodes(entries) {
+  const removed = new Set(entries.flatMap((entry) => entry.kind === "removed" ? [entry.name] : []));
+  const booted = new Set(entries.flatMap((entry) => entry.kind === "booted" ? [entry.container] : []));
+  return entries.filter((entry) => {
+    const name = resourceName(entry);
+    return entry.kind === "boots" ? !booted.has(entry.container) : name !== "" && !removed.has(name);
+  });
+}
+function resourceName(entry) {
+  if (entry.kind === "container") return entry.container;
+  if (entry.kind === "pod") return entry.name;
+  if (entry.kind === "lock") return lockVolume(entry.daemon);
+  return entry.kind === "reservation" ? entry.volume : "";
+}
+function isEntry(value) {
+  const entry = asRecord(value);
+  const names = Object.entries(fields).find(([kind]) => kind === asText(entry["kind"]))?.[1];
+  return names?.every((name) => ["string", "boolean"].includes(typeof entry[name])) ?? false;
+}
+
+// src/registry/client-factory.ts
+function createClientFactory(access2, signal, { willPush } = { willPush: true }) {
+  const { fetch, rawFor, log, onWait, isPlain } = access2;
+  const clients = /* @__PURE__ */ new Map();
+  return async (repository) => {
+    const { registry } = repository;
+    const credentials = await access2.credentials(repository);
+    const key = JSON.stringify([registry, credentials]);
+    const client = clients.get(key) ?? createRegistryClient({
+      registry,
+      fetch,
+      ...rawFor && { raw: rawFor(registry) },
+      log,
+      willPush,
+      ...onWait && { onWait },
+      ...isPlain && { isPlain },
+      ...credentials && { credentials },
+      ...signal && { signal }
+    });
+    clients.set(key, client);
+    return client;
+  };
+}
+
+// src/registry/credentials/platform-token.ts
+var deadline2 = 1e4;
+async function dropTokenIfJobHasLogin(logins, { images, push, registries, log }) {
+  const clientFor = createClientFactory({ ...registries, log: () => void 0 }, AbortSignal.timeout(deadline2));
+  const check = async (image) => {
+    if (await registries.credentials(image) === void 0) return void 0;
+    const client = await clientFor(image);
+    try {
+      await (push ? (await client.checkPush(image.path)).ended : client.ping());
+      return "";
+    } catch (error2) {
+      return isRejected(error2) ? void 0 : errorMessage(error2);
+    }
+  };
+  const isReplaced = async ({ registry, isPlatformToken }) => {
+    const here = images.filter((image) => image.registry === registry);
+    if (!isPlatformToken || here.length === 0) return false;
+    const results = await Promise.all(here.map(check));
+    if (results.includes(void 0)) return false;
+    const problem = results.find((result) => result !== "");
+    const suffix = problem === void 0 ? "" : ` It could not be checked: ${problem}`;
+    log.info(`${registry}: using the existing login instead of the token.${suffix}`);
+    return true;
+  };
+  const replaced = await Promise.all(logins.map(isReplaced));
+  return logins.filter((_, index) => !replaced[index]);
+}
+function isRejected(error2) {
+  return error2 instanceof RegistryError && (error2.kind === "denied" || error2.kind === "unauthorized");
+}
+
+// src/registry/credentials/login.ts
+import { existsSync as existsSync3 } from "node:fs";
+import { delimiter, join as join4 } from "node:path";
+
+// src/registry/credentials/origin.ts
+function findStepLogin({ registry, path }, logins) {
+  const key = dockerConfigKey(registry);
+  return logins.filter((candidate) => dockerConfigKey(candidate.registry) === key && appliesTo(candidate, path)).sort((a, b) => precision(b) - precision(a))[0];
+}
+function originOf({ isPlatformToken }) {
+  return isPlatformToken ? "token" : "inputs";
+}
+function appliesTo({ scope = "" }, path) {
+  const [name = "", actions = "push"] = scope.split("@");
+  return (name === "" || name === path) && actions.split(",").includes("push");
+}
+function precision({ scope }) {
+  return scope === void 0 ? 0 : scope.startsWith("@") ? 1 : 2;
+}
+
+// src/registry/credentials/login.ts
+async function credentialsFor(repository, logins, dockerConfig, runHelper2) {
+  const login = findStepLogin(repository, logins);
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) };
+  const key = dockerConfigKey(repository.registry);
+  const config = asRecord(dockerConfig);
+  const helper = credentialHelper(key, config);
+  const helperOutput = helper === "" ? void 0 : await runHelper2(helper, key);
+  const found = parseHelperOutput(helperOutput ?? "") ?? storedCredentials(key, config);
+  return found && { ...found, origin: "job" };
+}
+function createHelperRunner({ debug: debug2, info: info2 }) {
+  const outputs = /* @__PURE__ */ new Map();
+  const run = async (helper, registry) => {
+    const command = `docker-credential-${helper}`;
+    try {
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ["get"], { input: registry, deadline: 2e4 }),
+        info2
+      );
+      if (code === 0) return stdout;
+      debug2(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`);
+    } catch (error2) {
+      debug2(`${command} could not be started for ${registry}: ${errorMessage(error2)}`);
+    }
+    return void 0;
+  };
+  return (helper, registry) => {
+    const output = outputs.get(registry) ?? run(helper, registry);
+    outputs.set(registry, output);
+    return output;
+  };
+}
+function missingHelpers(dockerConfig, registries, env) {
+  const config = asRecord(dockerConfig);
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config));
+  const used = [.../* @__PURE__ */ new Set([...helpers, asText(config["credsStore"])])].filter((helper) => helper !== "");
+  const dirs = (env["PATH"] ?? "").split(delimiter);
+  return used.map((helper) => `docker-credential-${helper}`).filter((command) => !dirs.some((dir) => existsSync3(join4(dir, command)))).map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }));
+}
+var helperHint = "names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove the entry.";
+function parseHelperOutput(output) {
+  const { Username: username, Secret: secret } = asRecord(tryParseJson(output));
+  const password = asText(secret);
+  if (password === "") return void 0;
+  return username === "<token>" ? { username: "", password: "", identityToken: password } : { username: asText(username), password };
+}
+
+// src/job/registries.ts
+var longWait = 6e4;
+function createRegistryAccess(logins, dockerConfig, hosts = {}) {
+  const transports = /* @__PURE__ */ new Map();
+  return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
+    isPlain: (host) => hosts[host]?.http === true,
+    credentials: createCredentials(logins, dockerConfig),
+    fetch: createFetch(process.env, hosts),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry);
+      transports.set(registry, raw);
+      return raw;
+    },
+    log: runnerLog.debug,
+    onWait: (text, waited) => waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)
+  };
+}
+var runHelper = createHelperRunner(runnerLog);
+function createCredentials(logins, dockerConfig) {
+  const cache = /* @__PURE__ */ new Map();
+  return (repository) => {
+    const name = formatRepository(repository);
+    const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper);
+    cache.set(name, credentials);
+    return credentials;
+  };
+}
+
+// src/job/logins.ts
+async function resolveLogins(job2, options) {
+  const { logins, images, required = images, sources = [], push, hosts } = options;
+  const { env, log } = job2;
+  const dockerConfig = loadJobDockerConfig(env, log.warn);
+  const registries = createRegistryAccess([], dockerConfig, hosts);
+  const isMirror = (host) => images.some(({ registry }) => registry === host) && !required.some(({ registry }) => registry === host);
+  const exchanged = await logWait("logins", exchangeKeys(job2, logins, { isMirror, fetch: registries.fetch }), log.info);
+  const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log });
+  const onlyRead = sources.filter((source) => !images.some(({ registry }) => registry === source.registry));
+  const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log });
+  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim());
+  job2.mask(lines.filter((line) => line.length > 3));
+  return { logins: resolved, registries: createRegistryAccess(resolved, dockerConfig, hosts), dockerConfig };
+}
+async function exchangeKeys({ env, log }, logins, { isMirror, fetch }) {
+  const access2 = { env, fetch };
+  const exchange = async (some) => {
+    if (!some.some(({ ecr = false, hubOidc = false }) => ecr || hubOidc)) return some;
+    const { exchangeHubTokens } = await import("./chunk-TH6K3XAX.js");
+    const { exchangeEcrKeys } = await import("./chunk-OHBM5FJ2.js");
+    return await exchangeEcrKeys(await exchangeHubTokens(some, access2), access2);
+  };
+  const required = exchange(logins.filter(({ registry }) => !isMirror(registry)));
+  const optional = logins.filter(({ registry }) => isMirror(registry)).map(async (login) => {
+    return await exchange([login]).catch((error2) => {
+      log.warn(`No login at ${login.registry}, which has only mirrors: ${errorMessage(error2)}`);
+      return [];
+    });
+  });
+  return [...await required, ...(await Promise.all(optional)).flat()];
+}
+
+// src/packages/select.ts
+var backends = {
+  github: async () => (await import("./chunk-G4UBIX45.js")).githubBackend,
+  forgejo: async () => (await import("./chunk-6F7CQIXH.js")).forgejoBackend,
+  gitea: async () => (await import("./chunk-6F7CQIXH.js")).forgejoBackend,
+  oci: async () => (await import("./chunk-YL6L6HXC.js")).ociBackend
+};
+var choices = ["auto", ...Object.keys(backends)];
+var packagesChoices = Object.fromEntries(
+  choices.map((name) => [name, name])
+);
+async function selectBackend(choice, registry, platform2, table = backends) {
+  const host = registry.toLowerCase();
+  const [candidates, explicit] = choice === "auto" ? [Object.values(table)] : [[table[choice]], "explicit"];
+  for (const load of candidates) {
+    const definition = await load?.();
+    const endpoint = definition?.endpoint(host, platform2, explicit);
+    if (definition && endpoint !== void 0) return { definition, endpoint };
+  }
+  throw new Error(`No packages API \`${choice}\` for ${registry}`);
+}
+async function openPackageRepository(access2, options, table = backends) {
+  const { repository, client, until } = options;
+  const { definition, endpoint } = await selectBackend(access2.choice, repository.registry, access2.platform, table);
+  const { createPackageRepository } = await import("./chunk-QLHNFLOF.js");
+  return createPackageRepository({
+    backend: await definition.create(endpoint, access2, options),
+    registry: client,
+    repository: repository.path,
+    name: formatRepository(repository),
+    clock: access2.clock,
+    deadline: until
+  });
+}
+
+// src/job/state.ts
+function loadMainState() {
+  const dir = getState("dir");
+  const cleanup = getState("cleanup");
+  return dir === "" ? void 0 : {
+    dir: new RunDir(dir),
+    main: getState("main"),
+    cleanup: cleanup === "always" || cleanup === "never" ? cleanup : "auto",
+    packagesApi: packagesChoices[getState("packages-api")] ?? "auto",
+    images: getState("images").split(" ").flatMap((name) => parseRepository(name, () => void 0) ?? []),
+    began: Number(getState("began"))
+  };
+}
+function loadDownload() {
+  return parseCachedFile(getState("buildx"));
+}
+
+// src/job/post-step.ts
+var loadInputs = () => import("./chunk-7XSDFFEO.js");
+async function preparePost(job2, state) {
+  const { event, log, signal } = job2;
+  const { dir, main, cleanup, began, images } = state;
+  const hosts = await loadHosts(job2, dir);
+  const { fetch } = createRegistryAccess([], {}, hosts);
+  const run = { scope: repositoryScope(event), runId: event.runId };
+  return {
+    request: { dir, main, tags: cleanup, began, event, images },
+    ports: {
+      openPackages: () => openPackages(job2, state, hosts),
+      openNodes: (access2) => openNodesAgain(job2, access2),
+      authenticate: () => restoreAgent(job2, dir),
+      collectRunnerGarbage: () => collectRunnerGarbage(dir, run, job2.runs(fetch)),
+      log,
+      signal
+    }
+  };
+}
+async function loadHosts({ env, event, log }, dir) {
+  if (hasJournal(dir)) return loadRegistryHosts(dir.registries);
+  try {
+    const { readPostRegistries } = await loadInputs();
+    return await readPostRegistries(env, event);
+  } catch (error2) {
+    log.warn(`registries: ${errorMessage(error2)}`);
+    return {};
+  }
+}
+async function openPackages(job2, { images, packagesApi }, hosts) {
+  const { readPostLogins } = await loadInputs();
+  const logins = await readPostLogins(job2.env, job2.event, images);
+  const { registries } = await resolveLogins(job2, { logins, images, push: true, hosts });
+  return job2.packages(registries, packagesApi);
+}
+async function openNodesAgain({ env, event }, dir) {
+  const [{ readPostNodes }, { openLocal, openNodes }] = await Promise.all([loadInputs(), import("./chunk-CV2TZU5Z.js")]);
+  const { localFallback, ...inputs2 } = await readPostNodes(env, event);
+  const nodes = inputs2.nodes.filter((spec) => driverOf(spec).collector);
+  const request = { ...inputs2, nodes, dir, agent: env["SSH_AUTH_SOCK"], workspace: event.workspace };
+  const [outcomes, local] = await Promise.all([openNodes(request, openJournal(dir)), openLocal(localFallback)]);
+  return typeof local === "string" ? outcomes : [...outcomes, { spec: localFallback, node: local }];
+}
+async function restoreAgent({ env }, { agentSocket }) {
+  const { readPostKeys } = await loadInputs();
+  const keys = readPostKeys(env);
+  if (keys.length === 0) return;
+  if (await connects(agentSocket)) {
+    await addKeys(agentSocket, keys);
+    return;
+  }
+  rmSync(agentSocket, { force: true });
+  await startAgent(agentSocket, keys);
+}
+async function storeDownload({ env, log, signal }) {
+  const file = loadDownload();
+  if (file && !signal.aborted) await saveFile(file, RunDir.choose(env["RUNNER_TEMP"]).path, log);
+}
+
+// src/gc/log.ts
+function logRunnerGarbage({ removed, failed, strays }, log) {
+  if (removed.length > 0) log.info(`Removed leftovers of finished runs on this runner: ${removed.join(", ")}.`);
+  const runs = strays === 1 ? "1 finished run" : `${strays} finished runs`;
+  if (strays > 0) log.info(`Killed stray processes of ${runs} on this runner.`);
+  failed.forEach(
+    (reason) => log.info(`Leftovers on this runner were not removed: ${reason}. The next run removes them.`)
+  );
+}
+
+// src/stories/reconnect.ts
+var Connections = class {
+  #connections;
+  #authenticate;
+  #restored = /* @__PURE__ */ new Map();
+  #authenticated;
+  /**
+   * @param entries of the journal, the latest first
+   * @param authenticate makes the run's SSH keys available again
+   */
+  constructor(entries, authenticate) {
+    this.#connections = entries.filter((entry) => entry.kind === "tunnel" || entry.kind === "forwarder");
+    this.#authenticate = authenticate;
+  }
+  /** Sends a request to the engine at a socket, over the connection that main opened or over a new one like it. */
+  async withEngine(socket, request) {
+    const engine = new EngineClient(socket);
+    return await request(engine).catch(async (first) => {
+      const connection = this.#connections.find(({ local }) => local === socket);
+      if (!connection || !(first instanceof EngineError && first.status === 0)) throw first;
+      await this.#restore(connection);
+      return await request(engine);
+    });
+  }
+  /** Once for each connection, however many requests need it. */
+  async #restore(connection) {
+    const restored = this.#restored.get(connection.local) ?? this.#reconnect(connection);
+    this.#restored.set(connection.local, restored);
+    await restored;
+  }
+  async #reconnect(connection) {
+    this.#authenticated ??= this.#authenticate();
+    await this.#authenticated;
+    if (connection.kind === "tunnel") {
+      await reconnect(connection);
+      return;
+    }
+    const tunnel = this.#connections.findLast(({ kind, config }) => kind === "tunnel" && config === connection.config);
+    if (tunnel) await this.#restore(tunnel);
+    await startSessionForwarder(connection);
+  }
+};
+
+// src/buildx/pods.ts
+import { copyFileSync as copyFileSync2, existsSync as existsSync4, mkdirSync as mkdirSync3 } from "node:fs";
+import { join as join5 } from "node:path";
+
+// src/buildx/find.ts
+var newest = "0.38.2";
+var installHint = `Write \`version: v${newest}\`, which downloads it, or install it in the job image (Debian and Ubuntu: \`docker-buildx\`; Docker: \`docker-buildx-plugin\`).`;
+var upgradeHint = `Write \`version: v${newest}\`, which downloads that version, or install a newer \`docker-buildx-plugin\` from Docker\u2019s packages.`;
+var executableHint = `Make it executable (\`chmod +x\`), or write \`version: v${newest}\`, which downloads buildx.`;
+var unusableHint = `Run it with the argument \`version\` on this runner: it does not answer there, or it is for another machine. \`version: v${newest}\` downloads buildx.`;
+function runEnv(dir, more = {}) {
+  return buildxEnv({ ...dir.env, ...more });
+}
+var redirecting = /* @__PURE__ */ new Set([
+  "BUILDX_BUILDER",
+  "BUILDKIT_HOST",
+  "DOCKER_CONTEXT",
+  "DOCKER_HOST",
+  "DOCKER_TLS",
+  "DOCKER_TLS_VERIFY",
+  "DOCKER_CERT_PATH",
+  "DOCKER_CUSTOM_HEADERS",
+  "DOCKER_AUTH_CONFIG"
+]);
+function isTelemetry(name) {
+  return name.startsWith("OTEL_");
+}
+function isForBake(name) {
+  return name.startsWith("BUILDX_BAKE_");
+}
+function buildxEnv(more) {
+  const rest = Object.fromEntries(
+    Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name) && !isTelemetry(name) && !isForBake(name))
+  );
+  return { ...rest, BUILDX_METADATA_PROVENANCE: "disabled", BUILDX_BAKE_ENTITLEMENTS_FS: "true", ...more };
+}
+
+// src/buildx/pods.ts
+async function removePod({ name, buildx, kubeconfig }, dir, deadline4) {
+  const instance = dir.instance(name);
+  if (!existsSync4(instance)) return false;
+  const config = dir.removalConfig(name);
+  mkdirSync3(join5(config, "instances"), { recursive: true, mode: 448 });
+  copyFileSync2(instance, join5(config, "instances", name));
+  const env = runEnv(dir, { BUILDX_CONFIG: config, ...kubeconfig !== "" && { KUBECONFIG: kubeconfig } });
+  const { code, stderr } = await exec(buildx, ["rm", "--force", name], { env, deadline: deadline4 });
+  if (code !== 0) throw new Error(removalError(stderr) ?? `buildx exited with code ${code} and printed nothing`);
+  return true;
+}
+function removalError(text) {
+  return /^failed to remove \S+: (?:failed to (?:remove|load) node \S+: )?(.+)$/m.exec(text)?.[1] ?? text.trim().split("\n").at(-1);
+}
+
+// src/gc/probes.ts
+async function removeProbes(engine, image, minAge) {
+  const [containers, now] = await Promise.all([engine.listContainers(), engine.time()]);
+  const daemons = containers.filter(({ names }) => names.some((name) => parseResourceName(name)));
+  const images = /* @__PURE__ */ new Set([image, ...daemons.map(({ summary: summary2 }) => summary2["Image"])]);
+  const probes = containers.filter((container) => now - container.createdAt > minAge && isProbe(container, images));
+  return (await Promise.all(probes.map((probe) => removeProbe(engine, probe)))).flat();
+}
+function isProbe({ names, summary: summary2 }, images) {
+  const { State, Command: Command2, HostConfig, Image } = summary2;
+  const isUnnamed = names.length === 1 && /^\/?[a-z]+_[a-z]+\d?$/.test(names[0] ?? "");
+  const isUnstarted = State === "created" && Command2 === "/bin/true" && asRecord(HostConfig)["NetworkMode"] === "none";
+  return isUnnamed && isUnstarted && (images.has(Image) || /^((index\.)?docker\.io\/)?moby\/buildkit([:@]|$)/.test(String(Image)));
+}
+async function removeProbe(engine, { id, names }) {
+  const name = names[0]?.replace(/^\//, "") ?? id.slice(0, 12);
+  try {
+    await engine.removeUnstartedContainer(id);
+    return [{ name }];
+  } catch (error2) {
+    return error2 instanceof EngineError && error2.status === 409 ? [] : [{ name, error: errorMessage(error2) }];
+  }
+}
+
+// src/nodes/engine/lock.ts
+import { randomUUID } from "node:crypto";
+async function takeLock(engine, builder, holder) {
+  const attempt = `${holder} ${randomUUID()}`;
+  const { labels } = await engine.createVolume(lockVolume(builder), { [lockHolderLabel]: attempt });
+  return asText(labels[lockHolderLabel]) === attempt;
+}
+async function releaseLock(engine, builder, holder) {
+  const lock = await engine.inspectVolume(lockVolume(builder));
+  if (lock && lockHolder(lock.labels) === holder) await engine.removeVolume(lockVolume(builder));
+}
+function lockHolder(labels) {
+  return asText(labels[lockHolderLabel]).split(" ")[0] ?? "";
+}
+
+// src/stories/undo-entries.ts
+var clusterDeadline = 3e4;
+var probeAge = 1e3;
+var handlers = {
+  container: undoContainer,
+  pod: undoPod,
+  boots: undoBoot,
+  // Other runs take over a lock whose holder is gone, and garbage collection removes a reservation: no warning.
+  lock: async ({ socket, daemon, holder }, { connections }) => await connections.withEngine(socket, (engine) => releaseLock(engine, daemon, holder)).catch(() => void 0),
+  reservation: async ({ socket, volume }, { connections }) => await connections.withEngine(socket, (engine) => engine.removeVolume(volume)).catch(() => void 0)
+};
+async function undoEntries(kinds, context) {
+  const pending = context.entries.filter(({ kind }) => kinds.includes(kind));
+  await Promise.all(pending.map((entry) => undoEntry(entry.kind, entry, context)));
+}
+async function undoEntry(kind, entry, context) {
+  await handlers[kind]?.(entry, context);
+}
+async function undoContainer(entry, context) {
+  const { node, socket, container, volume } = entry;
+  const where = node === "local" ? "this runner" : "that node";
+  await removeBuilder(
+    { node, name: container, command: `On ${where}, \`docker rm -f ${container} && docker volume rm ${volume}\`` },
+    context,
+    () => context.connections.withEngine(socket, (engine) => engine.removeBuilder(container, volume))
+  );
+}
+async function undoPod(pod, context) {
+  const { node, name } = pod;
+  const command = `kubectl delete deployment/${name} configmap/${name}-config --ignore-not-found`;
+  await removeBuilder(
+    { node, name, command: `In its cluster and namespace, \`${command}\`` },
+    context,
+    () => removePod(pod, context.dir, clusterDeadline)
+  );
+}
+async function removeBuilder({ node, name, command }, { journal, log }, remove) {
+  try {
+    const removed = await logWait(`the removal of ${name} on ${node}`, remove(), log.info);
+    journal.note({ kind: "removed", name });
+    if (removed) log.info(`Removed the builder on ${node}.`);
+  } catch (error2) {
+    log.warn(`The builder on ${node} could not be removed: ${errorMessage(error2)}. ${command} removes it.`);
+  }
+}
+async function undoBoot(entry, context) {
+  const { node, socket, container, image } = entry;
+  const { connections, journal, log } = context;
+  try {
+    await sleep(probeAge + 1e3);
+    const outcomes = await connections.withEngine(socket, (engine) => removeProbes(engine, image, probeAge));
+    journal.note({ kind: "booted", container });
+    outcomes.forEach(({ name, error: error2 }) => log.debug(`${node}: ${error2 ?? `removed ${name}, which buildx had left`}`));
+  } catch (error2) {
+    log.debug(`${node}: ${errorMessage(error2)}`);
+  }
+}
+
+// src/cleanup/find-run-artifacts.ts
+var maxListed = 1e3;
+async function findRunArtifacts(repository, { runId, runAnnotation: runAnnotation2, since }) {
+  const names = await listTagNames(repository.registry, repository.repository);
+  const tags = await resolveTags(
+    repository,
+    names.filter((tag) => parseRunId(tag) === runId)
+  );
+  const listed = await listSince(repository, since);
+  const manifests = await readManifests(repository, [...tags.values(), ...listed]);
+  const isOwned = (digest) => manifests.get(digest)?.runAnnotation === runAnnotation2;
+  const isUnmarked = (digest) => manifests.get(digest)?.runAnnotation === void 0;
+  return {
+    artifacts: {
+      runAnnotation: runAnnotation2,
+      tags: [...tags].flatMap(([tag, digest]) => isOwned(digest) ? [{ tag, digest }] : []),
+      manifests: listed.filter(isOwned)
+    },
+    unproven: [...tags].flatMap(([tag, digest]) => isUnmarked(digest) ? [tag] : [])
+  };
+}
+async function listSince({ backend }, since) {
+  if (!backend.capabilities.listsUntagged) return [];
+  const found = [];
+  for await (const page of backend.list()) {
+    const recent = page.filter(({ createdAt = since }) => createdAt >= since);
+    found.push(...recent.map(({ digest }) => digest));
+    if (recent.length < page.length || found.length >= maxListed) break;
+  }
+  return found;
+}
+
+// src/cleanup/run-artifacts.ts
+function artifactsByRepository(entries, cleanup, runAnnotation2) {
+  const parts = entries.filter((entry) => entry.kind === "part");
+  const isPart = (tag) => parts.some((part) => sameTag(part, tag));
+  const updated = entries.filter((entry) => entry.kind === "tag");
+  const mayDelete = { auto: ({ ephemeral }) => ephemeral, always: () => true, never: () => false }[cleanup];
+  const merged = cleanup === "never" ? [] : entries.filter((entry) => entry.kind === "merged");
+  const own = updated.filter((tag) => mayDelete(tag) && !isPart(tag));
+  const tags = [...merged, ...own];
+  const manifests = entries.filter((entry) => entry.kind === "manifest");
+  const repositories = /* @__PURE__ */ new Map();
+  for (const { registry, path } of [...tags, ...manifests])
+    repositories.set(formatRepository({ registry, path }), { registry, path });
+  return [...repositories.values()].map((repository) => {
+    const isHere = (other) => isSameRepository(other, repository);
+    const kept = updated.filter((tag) => isHere(tag) && !own.includes(tag)).map(({ digest }) => digest);
+    const pushed = new Set(manifests.filter(isHere).map(({ digest }) => digest));
+    return {
+      repository,
+      runAnnotation: runAnnotation2,
+      partAnnotations: [...new Set(merged.filter(isHere).map(({ owner }) => owner))],
+      tags: tags.filter(isHere).map(({ tag, digest }) => ({ tag, digest })),
+      manifests: [...pushed].filter((digest) => !kept.includes(digest)),
+      kept
+    };
+  });
+}
+function sameTag(one, other) {
+  return formatTagReference(one) === formatTagReference(other) && one.digest === other.digest;
+}
+function toOutcome(error2, subject) {
+  return {
+    subject,
+    deleted: false,
+    reason: isTimeout(error2) ? deadlinePassed : withWayOut(error2),
+    ...error2 instanceof NotDeletedError && error2.isUnsupported && { isUnsupported: true }
+  };
+}
+var temporary = ["network", "server", "too-many"];
+function withWayOut(error2) {
+  const message = errorMessage(error2);
+  const cause = error2 instanceof NotDeletedError ? error2.cause : error2;
+  const isTemporary = cause instanceof RegistryError && temporary.includes(cause.kind);
+  return isTemporary ? `${message.replace(/\.$/, "")}. The \`cleanup\` action removes it later.` : message;
+}
+function isTimeout(error2) {
+  return error2 instanceof Error && (error2.name === "TimeoutError" || isTimeout(error2.cause));
+}
+var isDigest = (subject) => subject.includes(":");
+function formatOutcomes(name, outcomes) {
+  const reference = ({ subject }) => `${name}${isDigest(subject) ? "@" : ":"}${subject}`;
+  const byReason = /* @__PURE__ */ new Map();
+  for (const outcome of outcomes) {
+    if (outcome.reason === void 0 || outcome.isUnsupported && isDigest(outcome.subject)) continue;
+    const reason = outcome.reason.replace(/@sha256:[0-9a-f]{64}/g, "");
+    byReason.set(reason, [...byReason.get(reason) ?? [], outcome]);
+  }
+  const kept = [...byReason.values()].map(([first, ...rest]) => {
+    const areTags = rest.every(({ subject }) => !isDigest(subject));
+    const others = areTags ? rest.map((outcome) => `, ${reference(outcome)}`).join("") : ` and ${rest.length} more`;
+    return `Kept ${first ? reference(first) : name}${others}: ${first?.reason ?? ""}`;
+  });
+  return { deleted: outcomes.filter(({ deleted, subject }) => deleted && !isDigest(subject)).map(reference), kept };
+}
+
+// src/cleanup/snapshot.ts
+var emptySnapshot = { names: /* @__PURE__ */ new Set(), digests: /* @__PURE__ */ new Map() };
+async function snapshotTags(repository, limit = Infinity, before = emptySnapshot) {
+  const names = new Set(await listTagNames(repository.registry, repository.repository));
+  const recent = before === emptySnapshot ? [] : [...names].filter((tag) => !before.names.has(tag));
+  return { names, digests: await resolveTags(repository, names.size <= limit ? names : recent) };
+}
+function tagsOn(snapshot, digest) {
+  return [...snapshot.digests].filter(([, target]) => target === digest).map(([tag]) => tag);
+}
+async function neededByTags(repository, snapshot, ignore = () => false) {
+  const roots = [...snapshot.digests].filter(([tag]) => !ignore(tag)).map(([, digest]) => digest);
+  return await neededBy(repository, roots);
+}
+var maxDepth = 32;
+async function neededBy(repository, roots) {
+  const needed = /* @__PURE__ */ new Set();
+  let level = [...new Set(roots)];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth)
+      throw new NotDeletedError(
+        `${level[0] ?? ""} is more than ${maxDepth} index levels deep, so the manifests that tags need are unknown.`
+      );
+    const manifests = await readManifests(repository, level);
+    const refs = new Set([...manifests.values()].flatMap((manifest) => manifest.refs));
+    level = [...refs].filter((digest) => !needed.has(digest));
+    level.forEach((digest) => needed.add(digest));
+  }
+  return needed;
+}
+var tooManyTags = (count) => `the repository has ${count} tags, which are too many to check whether one of them needs it. The garbage collection of the registry deletes untagged manifests.`;
+
+// src/cleanup/attestations.ts
+async function isLastProof(repository, index, proved = /* @__PURE__ */ new Set()) {
+  for (const [child, image] of (await repository.manifest(index))?.attests ?? []) {
+    if (proved.has(child)) continue;
+    const isReleased = (await repository.manifest(image))?.runAnnotation === void 0 && await exists(repository, image);
+    if (!isReleased && await exists(repository, child)) return true;
+  }
+  return false;
+}
+async function withoutForgedAttestations(repository, owned, manifests) {
+  const checked = await mapConcurrent([...owned.attestations], async ([digest, image]) => {
+    const manifest = manifests.get(digest);
+    const isReal = manifest?.kind === "attestation" && await describes(repository, manifest, image);
+    return isReal ? [] : [digest];
+  });
+  const forged = new Set(checked.flat());
+  return { ...owned, children: owned.children.filter((digest) => !forged.has(digest)) };
+}
+async function withoutKept(repository, owned, kept = []) {
+  if (owned.children.length === 0 || kept.length === 0) return owned;
+  const needed = await neededBy(repository, kept);
+  return { ...owned, children: owned.children.filter((digest) => !needed.has(digest)) };
+}
+async function withoutLastProofs(repository, indexes, kept = []) {
+  const owned = await Promise.all(indexes.length === 0 ? [] : kept.map((digest) => repository.manifest(digest)));
+  const proofs = owned.filter((manifest) => manifest?.runAnnotation !== void 0);
+  const proved = new Set(proofs.flatMap((manifest) => [...manifest?.attests.keys() ?? []]));
+  const isProof = await Promise.all(indexes.map((index) => isLastProof(repository, index, proved)));
+  return indexes.filter((_, at) => !isProof[at]);
+}
+async function describes(repository, manifest, image) {
+  const { kind, subject, statements: blobs } = manifest;
+  if (subject === image) return true;
+  if (kind !== "attestation" && kind !== "signature") return false;
+  const [first, ...rest] = await Promise.all(
+    (kind === "attestation" ? blobs.slice(0, 1) : blobs).map((blob) => unlessNotFound(readStatement(repository, blob)))
+  );
+  return [first, ...rest].every((statement) => statement?.subjects.includes(image));
+}
+async function readStatement({ registry, repository }, blob) {
+  const statement = parsePayload(new TextDecoder().decode(await registry.getBlob(repository, blob)));
+  const predicate = asRecord(statement["predicate"]);
+  const builder = asText(asRecord(asRecord(predicate["runDetails"])["builder"])["id"]) || asText(asRecord(predicate["builder"])["id"]);
+  const subjects = asList(statement["subject"]).map(
+    (subject) => asText(asRecord(asRecord(subject)["digest"])["sha256"])
+  );
+  const signed = asText(asRecord(asRecord(statement["critical"])["image"])["docker-manifest-digest"]);
+  return {
+    subjects: [
+      ...subjects.filter((hex) => hex !== "").map((hex) => `sha256:${hex}`),
+      ...signed === "" ? [] : [signed]
+    ],
+    run: /\/actions\/runs\/(\d+)/.exec(builder)?.[1]
+  };
+}
+function parsePayload(text) {
+  const document = asRecord(tryParseJson(text));
+  const payload = asText(document["payload"]);
+  return payload === "" ? document : asRecord(tryParseJson(Buffer.from(payload, "base64").toString()));
+}
+
+// src/cleanup/listing.ts
+async function listVersions(backend, requested, deleted) {
+  const found = /* @__PURE__ */ new Map();
+  const others = [];
+  let isStale = false;
+  let isSorted = true;
+  let last = Infinity;
+  const oldest = () => Math.min(...[...found.values(), ...deleted.values()].map(({ id }) => Number(id)));
+  for await (const page of backend.list()) {
+    for (const version of page) {
+      const id = Number(version.id);
+      isSorted &&= id < last;
+      last = id;
+      if (requested.has(version.digest)) found.set(version.digest, version);
+      else if (deleted.get(version.digest)?.id === version.id) isStale = true;
+      else others.push(version);
+    }
+    if (isSorted && found.size === requested.size && last < oldest()) break;
+  }
+  const limit = oldest();
+  return { found, isStale, others: isSorted ? others.filter(({ id }) => !(Number(id) < limit)) : others };
+}
+
+// src/cleanup/ownership.ts
+function findOwnedManifests(artifacts, manifests) {
+  const owners = [artifacts.runAnnotation, ...artifacts.partAnnotations ?? []];
+  const isAnnotated = (digest) => owners.includes(manifests.get(digest)?.runAnnotation);
+  const tagged = [...new Set(artifacts.tags.map(({ digest }) => digest))];
+  const indexes = tagged.filter((digest) => manifests.has(digest)).map((digest) => ({
+    digest,
+    isAnnotated: isAnnotated(digest),
+    tags: artifacts.tags.filter((entry) => entry.digest === digest).map(({ tag }) => tag)
+  }));
+  const perPlatform = artifacts.manifests.filter(
+    (digest) => manifests.get(digest)?.kind === "index" && isAnnotated(digest) && !tagged.includes(digest)
+  );
+  const parents = [...indexes.filter((index) => index.isAnnotated).map(({ digest }) => digest), ...perPlatform];
+  const children = findOwnedChildren(parents, manifests, isAnnotated);
+  const attests = parents.flatMap((parent) => [...manifests.get(parent)?.attests ?? []]);
+  return {
+    indexes,
+    perPlatform: [...new Set(perPlatform)],
+    children,
+    attestations: new Map(attests.filter(([child]) => children.includes(child) && !isAnnotated(child)))
+  };
+}
+function findOwnedChildren(parents, manifests, isAnnotated) {
+  const isOwnedImage = (image) => image !== void 0 && (isAnnotated(image) || !manifests.has(image));
+  const children = parents.flatMap((parent) => {
+    const index = manifests.get(parent);
+    return (index?.refs ?? []).filter(
+      (child) => manifests.has(child) && (isAnnotated(child) || isOwnedImage(index?.attests.get(child)))
+    );
+  });
+  return [...new Set(children)].filter((child) => !parents.includes(child));
+}
+function decide({ digest, removable, version, tags, needed, isOwned = true }) {
+  if (!version) return { action: "none" };
+  if (version.digest !== digest) return { action: "skip", reason: movedTag };
+  const others = [.../* @__PURE__ */ new Set([...version.tags, ...tags])].filter((tag) => !removable.includes(tag));
+  if (others.length > 0) {
+    const reason = `it also has the tag ${others.join(", ")}, so the image is kept.`;
+    const mayUntag = version.tags.some((tag) => removable.includes(tag));
+    return { action: mayUntag ? "untag" : "skip", reason };
+  }
+  if (!isOwned) return { action: "untag", reason: "nothing proves that only this run uses it, so the image is kept." };
+  if (needed.has(digest))
+    return { action: "skip", reason: "another image started to refer to it during the cleanup, so it is kept." };
+  return { action: "delete" };
+}
+
+// src/cleanup/referrers.ts
+function referrerSubject(tag) {
+  const hex = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex === void 0 ? void 0 : `sha256:${hex}`;
+}
+async function findReferrers(repository, manifests, tagsOf) {
+  const found = await mapConcurrent([...manifests], async (manifest) => {
+    const { digest, subject } = manifest;
+    if (subject !== void 0) return [{ digest, subject }];
+    const images = [...new Set(tagsOf(digest).flatMap((tag) => referrerSubject(tag) ?? []))];
+    const [image, ...others] = images;
+    if (image === void 0 || others.length > 0) return [];
+    return await isReferrer(repository, manifest, image) ? [{ digest, subject: image }] : [];
+  });
+  return found.flat();
+}
+async function isReferrer(repository, manifest, image) {
+  if (manifest.kind === "sbom") return true;
+  if (manifest.kind !== "index") return await describes(repository, manifest, image);
+  const entries = await readManifests(repository, manifest.refs);
+  return manifest.runAnnotation === void 0 && [...entries.values()].every(({ subject }) => subject === image);
+}
+
+// src/cleanup/run-referrers.ts
+var RunReferrers = class {
+  #repository;
+  #deleted = /* @__PURE__ */ new Map();
+  #images = /* @__PURE__ */ new Set();
+  #referrers = [];
+  #tags = /* @__PURE__ */ new Map();
+  constructor(repository) {
+    this.#repository = repository;
+  }
+  /** By the tags that referrers have where a registry has no API for them, and by that API. */
+  async find(images) {
+    const { registry, repository } = this.#repository;
+    this.#images = images;
+    const names = await listTagNames(registry, repository);
+    this.#tags = await resolveTags(
+      this.#repository,
+      names.filter((tag) => this.isReferrerTag(tag))
+    );
+    const listed = await listReferrers(this.#repository, images);
+    const tagged = await readManifests(this.#repository, [...this.#tags.values(), ...listed]);
+    const entries = await readManifests(
+      this.#repository,
+      [...tagged.values()].flatMap(({ refs }) => refs)
+    );
+    const referrers = await findReferrers(
+      this.#repository,
+      new Map([...tagged, ...entries]).values(),
+      (digest) => this.#tagsOn(digest)
+    );
+    this.#referrers = referrers.filter(({ subject }) => images.has(subject));
+  }
+  get digests() {
+    return this.#referrers.map(({ digest }) => digest);
+  }
+  /** Whether the tag refers to an image of this run by its name. */
+  isReferrerTag(tag) {
+    return this.#images.has(referrerSubject(tag) ?? "");
+  }
+  has(image) {
+    return this.#referrers.some(({ subject }) => subject === image);
+  }
+  /** Deletes the referrers of an image, right before the image; returns why others stay. */
+  async deleteFor(image, versions, needed) {
+    const outcomes = [];
+    const deleted = [];
+    for (const { digest, subject } of this.#referrers) {
+      if (subject !== image) continue;
+      const removable = this.#tagsOn(digest);
+      try {
+        const listed = versions.get(digest) ?? { id: digest, digest, tags: removable };
+        const version = await refreshVersion(this.#repository, { ...listed, tags: removable });
+        const decision = decide({ digest, removable, version, tags: removable, needed });
+        if (decision.action === "skip" || decision.action === "untag")
+          outcomes.push({ subject: digest, deleted: false, reason: decision.reason });
+        if (decision.action !== "delete" || !version) continue;
+        await this.#repository.backend.remove(version);
+        deleted.push(version);
+      } catch (error2) {
+        outcomes.push(toOutcome(error2, digest));
+      }
+    }
+    this.#deleted.set(image, deleted);
+    return outcomes;
+  }
+  /** Restores the referrers of an image that stays. */
+  async restoreFor(image) {
+    const outcomes = [];
+    for (const version of [...this.#deleted.get(image) ?? []].reverse()) {
+      const isRestored = await this.#repository.backend.restore(version).catch((error2) => errorMessage(error2));
+      const reason = "it was restored, because the image that it describes is kept.";
+      if (isRestored === true) outcomes.push({ subject: version.digest, deleted: false, reason });
+    }
+    this.#deleted.delete(image);
+    return outcomes;
+  }
+  #tagsOn(digest) {
+    return [...this.#tags].flatMap(([tag, target]) => target === digest ? [tag] : []);
+  }
+};
+
+// src/cleanup/run-image-cleanup.ts
+var listPauses = [1e3, 2e3, 4e3, 8e3, 16e3];
+var deletionTime = 15e3;
+var maxResolvedTags = 100;
+var maxLookupTags = 1e3;
+async function deleteRunArtifacts(repository, artifacts, onDeleted = () => void 0) {
+  const remove = async (version) => {
+    await repository.backend.remove(version);
+    onDeleted(version.digest, cleanup.isPerPlatform(version.digest));
+  };
+  const cleanup = new RunImageCleanup({ ...repository, backend: { ...repository.backend, remove } }, artifacts);
+  return await cleanup.run();
+}
+var RunImageCleanup = class {
+  #repository;
+  #artifacts;
+  #outcomes = [];
+  /** As the API knows them. */
+  #versions = /* @__PURE__ */ new Map();
+  #deleted = /* @__PURE__ */ new Map();
+  /** Manifests that stay because an index of this run stays, for a reason that is reported for the index. */
+  #excluded = /* @__PURE__ */ new Set();
+  /** What other images refer to. */
+  #needed = /* @__PURE__ */ new Set();
+  #referrers;
+  #owned = { indexes: [], children: [], perPlatform: [], attestations: /* @__PURE__ */ new Map() };
+  #snapshot = emptySnapshot;
+  /** The last list is younger than the deletion of the index. */
+  #isListFresh = false;
+  constructor(repository, artifacts) {
+    const { lowercasesTags } = repository.backend.capabilities;
+    const toStored = (tag) => lowercasesTags ? tag.toLowerCase() : tag;
+    this.#repository = repository;
+    this.#referrers = new RunReferrers(repository);
+    this.#artifacts = {
+      ...artifacts,
+      tags: artifacts.tags.map(({ tag, digest }) => ({ tag: toStored(tag), digest }))
+    };
+  }
+  isPerPlatform = (digest) => this.#owned.perPlatform.includes(digest);
+  async run() {
+    try {
+      await this.#deleteAll();
+    } catch (error2) {
+      this.#reportError(error2);
+    }
+    return this.#outcomes;
+  }
+  async #deleteAll() {
+    const { backend } = this.#repository;
+    const probe = backend.probeDeletion?.();
+    probe?.catch(() => void 0);
+    await this.#readOwned();
+    const { indexes, children, perPlatform } = this.#owned;
+    if (indexes.length + children.length + perPlatform.length === 0) return;
+    const refusal = await probe;
+    if (refusal) this.#skip(refusal, [...indexes.flatMap(({ tags }) => tags), ...perPlatform]);
+    else await this.#deleteOwned();
+  }
+  async #deleteOwned() {
+    const { backend } = this.#repository;
+    const { indexes, children, perPlatform } = this.#owned;
+    if (indexes.length > 0) await this.#referrers.find(this.#ownedDigests());
+    await this.#waitForVersions([...this.#ownedDigests(), ...this.#referrers.digests]);
+    if (indexes.length > 0) this.#snapshot = await snapshotTags(this.#repository, maxResolvedTags);
+    await this.#deleteIndexes();
+    if (!backend.capabilities.deletesReferenced) await this.#deleteUntagged(perPlatform);
+    if (children.length > 0) await this.#findVersions([...children, ...perPlatform]);
+    await this.#deleteUntagged(children);
+    await this.#restoreNeeded();
+    if (backend.capabilities.deletesReferenced)
+      await this.#deleteUntagged(await withoutLastProofs(this.#repository, perPlatform, this.#artifacts.kept));
+  }
+  async #readOwned() {
+    const { tags, manifests } = this.#artifacts;
+    const pushed = await readManifests(this.#repository, [...tags.map(({ digest }) => digest), ...manifests]);
+    const refs = [...pushed.values()].flatMap((manifest) => manifest.refs);
+    const all = new Map([...pushed, ...await readManifests(this.#repository, refs)]);
+    const owned = await withoutKept(this.#repository, findOwnedManifests(this.#artifacts, all), this.#artifacts.kept);
+    this.#owned = await withoutForgedAttestations(this.#repository, owned, all);
+    for (const { tag, digest } of tags) if (!pushed.has(digest)) this.#outcomes.push({ subject: tag, deleted: true });
+  }
+  #skip(reason, subjects) {
+    for (const subject of subjects) this.#outcomes.push(toOutcome(reason, subject));
+  }
+  /** For every tag that has no outcome, or else for one manifest. */
+  #reportError(error2) {
+    const reported = new Set(this.#outcomes.map(({ subject }) => subject));
+    const tags = this.#artifacts.tags.map(({ tag }) => tag);
+    const [first, ...rest] = [...tags, ...this.#artifacts.manifests].filter((subject) => !reported.has(subject));
+    if (first !== void 0) this.#skip(error2, [first, ...rest.filter((subject) => tags.includes(subject))]);
+  }
+  #ownedDigests() {
+    const { indexes, children, perPlatform } = this.#owned;
+    return /* @__PURE__ */ new Set([...indexes.map(({ digest }) => digest), ...children, ...perPlatform]);
+  }
+  /** A list may lag a few seconds behind what this run pushed. */
+  async #waitForVersions(digests) {
+    const { clock, deadline: deadline4 } = this.#repository;
+    await this.#findVersions(digests);
+    for (const pause of listPauses) {
+      if (digests.every((digest) => this.#versions.has(digest))) return;
+      if (clock.now() + pause > deadline4 - deletionTime) return;
+      await clock.sleep(pause);
+      await this.#findVersions(digests);
+    }
+  }
+  /** Where the id of a version is its digest, there is nothing to find. */
+  async #findVersions(digests) {
+    const { backend } = this.#repository;
+    if (!backend.capabilities.listsById) {
+      for (const digest of digests) this.#versions.set(digest, { id: digest, digest, tags: [] });
+      return;
+    }
+    const { found, others, isStale } = await listVersions(backend, new Set(digests), this.#deleted);
+    found.forEach((version, digest) => this.#versions.set(digest, version));
+    const owned = /* @__PURE__ */ new Set([...this.#ownedDigests(), ...this.#referrers.digests]);
+    const foreign = others.map(({ digest }) => digest).filter((digest) => !owned.has(digest));
+    await this.#markNeeded(await neededBy(this.#repository, foreign));
+    this.#isListFresh = this.#deleted.size > 0 && !isStale && digests.every((digest) => found.has(digest));
+  }
+  /** Keeps what others need, and what that needs in turn. */
+  async #markNeeded(needed) {
+    const known = [...needed].filter((digest) => this.#versions.has(digest));
+    for (const digest of [...needed, ...await neededBy(this.#repository, known)]) this.#needed.add(digest);
+  }
+  async #deleteIndexes() {
+    for (const index of this.#owned.indexes) {
+      try {
+        requireTime(this.#repository);
+        this.#outcomes.push(...await this.#deleteIndex(index));
+      } catch (error2) {
+        this.#skip(error2, index.tags);
+      }
+      if (this.#deleted.has(index.digest)) continue;
+      for (const digest of await neededBy(this.#repository, [index.digest])) this.#excluded.add(digest);
+    }
+  }
+  async #deleteIndex({ digest, tags, isAnnotated }) {
+    const listed = this.#versions.get(digest);
+    if (!listed) throw new NotDeletedError(notListedYet);
+    const version = await refreshVersion(this.#repository, listed);
+    const moved = version ? tags.filter((tag) => !version.tags.includes(tag)) : [];
+    const outcomes = await this.#movedTags(moved);
+    if (version?.tags.length === 0 && !isAnnotated) return outcomes;
+    const removable = tags.filter((tag) => !moved.includes(tag));
+    const registryTags = tagsOn(this.#snapshot, digest).filter((tag) => !moved.includes(tag));
+    const decision = await this.#decide({ digest, removable, version, tags: registryTags, isOwned: isAnnotated });
+    if (decision.action === "skip")
+      return [...outcomes, ...removable.map((subject) => ({ subject, deleted: false, reason: decision.reason }))];
+    if (decision.action === "untag") await this.#untag(version ?? listed, removable);
+    else await this.#delete(version ?? listed, version !== void 0);
+    return [...outcomes, ...removable.map((subject) => ({ subject, deleted: true }))];
+  }
+  /** Deletes the referrers of an image that is to be deleted, and decides once more: that took a while. */
+  async #decide(manifest) {
+    const input = { ...manifest, needed: this.#needed };
+    const before = decide(input);
+    if (before.action !== "delete" || !this.#referrers.has(input.digest)) return before;
+    this.#outcomes.push(...await this.#referrers.deleteFor(input.digest, this.#versions, this.#needed));
+    const version = input.version && await refreshVersion(this.#repository, input.version);
+    const after = decide({ ...input, version });
+    if (after.action !== "delete") this.#outcomes.push(...await this.#referrers.restoreFor(input.digest));
+    return after;
+  }
+  /** Tags that do not exist any more are deleted; the others point at another image. */
+  async #movedTags(tags) {
+    const found = await Promise.all(tags.map((tag) => exists(this.#repository, tag)));
+    return tags.map((subject, at) => ({ subject, deleted: !found[at], ...found[at] && { reason: movedTag } }));
+  }
+  async #untag(version, tags) {
+    for (const tag of version.tags.filter((one) => tags.includes(one)))
+      await this.#repository.backend.untag(version, tag);
+  }
+  async #delete(version, isThere) {
+    const { backend } = this.#repository;
+    if (isThere) {
+      const others = [...this.#snapshot.names].filter((tag) => !version.tags.includes(tag));
+      const isLastTagged = version.tags.length > 0 && this.#snapshot.names.size > 0 && others.length === 0;
+      const error2 = isLastTagged ? backend.lastTaggedError?.() : void 0;
+      if (error2) throw error2;
+      await backend.remove(version);
+    }
+    this.#deleted.set(version.digest, version);
+  }
+  /** Deletes manifests without a tag that nothing else needs. */
+  async #deleteUntagged(digests) {
+    if (digests.length === 0) return;
+    await this.#refreshNeeded();
+    const { resolvesEachTag, deletesConcurrently } = this.#repository.backend.capabilities;
+    const tagCount = this.#snapshot.names.size;
+    if (resolvesEachTag && this.#owned.indexes.length === 0 && tagCount > maxLookupTags) {
+      this.#skip(new NotDeletedError(tooManyTags(tagCount), void 0, true), digests);
+      return;
+    }
+    const rest = digests.filter((digest) => !this.#excluded.has(digest));
+    await mapConcurrent(rest, (digest) => this.#tryDeleteUntagged(digest), deletesConcurrently ? void 0 : 1);
+  }
+  async #tryDeleteUntagged(digest) {
+    try {
+      requireTime(this.#repository);
+      const listed = this.#versions.get(digest);
+      if (!listed) throw new NotDeletedError(notListedYet);
+      const version = this.#isListFresh ? listed : await refreshVersion(this.#repository, listed);
+      const decision = await this.#decide({ digest, removable: [], version, tags: tagsOn(this.#snapshot, digest) });
+      if (decision.action === "skip") throw new NotDeletedError(decision.reason);
+      if (version) await this.#repository.backend.remove(version);
+      this.#deleted.set(digest, version ?? listed);
+    } catch (error2) {
+      this.#skip(error2, [digest]);
+    }
+  }
+  /** What tags need by now, in the registry; new tags included. */
+  async #refreshNeeded() {
+    this.#snapshot = await snapshotTags(this.#repository, maxResolvedTags, this.#snapshot);
+    const { digests } = this.#snapshot;
+    const own = new Set(this.#artifacts.tags.map(({ tag }) => tag));
+    const isIgnored = (tag) => this.#referrers.isReferrerTag(tag) || own.has(tag) && this.#deleted.has(digests.get(tag) ?? "");
+    await this.#markNeeded(await neededByTags(this.#repository, this.#snapshot, isIgnored));
+  }
+  /** Another client may have pushed an index over our images between the last snapshot and the deletion. */
+  async #restoreNeeded() {
+    if (this.#deleted.size === 0) return;
+    this.#snapshot = await snapshotTags(this.#repository, maxResolvedTags, this.#snapshot);
+    const needed = await neededByTags(this.#repository, this.#snapshot);
+    for (const [digest, version] of [...this.#deleted]) {
+      if (!needed.has(digest)) continue;
+      const isRestored = await this.#repository.backend.restore(version);
+      this.#deleted.delete(digest);
+      const outcome = isRestored ? "so it was restored." : "and it could not be restored.";
+      this.#skip(new NotDeletedError(`another image started to refer to it during the cleanup, ${outcome}`), [digest]);
+    }
+  }
+};
+
+// src/stories/undo-images.ts
+var registryDeadline = 6e4;
+var clockSkew = 36e5;
+async function deleteImages(entries, request, ports) {
+  const { dir, tags, event } = request;
+  const found = artifactsByRepository([...entries].reverse(), tags, runAnnotation(event, dir.key));
+  const deletions = found.map(({ repository, ...artifacts }) => ({ repository, select: () => ({ artifacts }) }));
+  await deleteAll(deletions, request, ports);
+}
+async function deleteFoundImages(request, ports) {
+  const { dir, tags, event, began, images } = request;
+  if (tags === "never") return false;
+  const run = { runId: event.runId, runAnnotation: runAnnotation(event, dir.key), since: began - clockSkew };
+  const select = async (opened) => {
+    const { artifacts, unproven } = await findRunArtifacts(opened, run);
+    return { artifacts, kept: unproven.map((tag) => `Kept ${opened.name}:${tag}: ${unprovenReason}`) };
+  };
+  if (tags === "always") ports.log.warn(alwaysHint);
+  return await deleteAll(
+    distinct(images).map((repository) => ({ repository, select })),
+    request,
+    ports
+  );
+}
+var unprovenReason = "its image does not have the annotation of this run. The `cleanup` action deletes the tag when the run is finished.";
+var alwaysHint = "`cleanup: always`: only tags with the id of the run are deleted, since the journal that names the others is lost. Delete the others in the registry.";
+var perPlatformNote = "a per-platform index, which the image does not need";
+function distinct(repositories) {
+  return [...new Map(repositories.map((repository) => [formatRepository(repository), repository])).values()];
+}
+async function deleteAll(deletions, request, ports) {
+  if (deletions.length === 0) return false;
+  const packages = ports.openPackages();
+  const outcomes = await Promise.all(deletions.map((deletion) => deleteFrom(deletion, request, { packages, ...ports })));
+  outcomes.forEach(({ deleted }) => deleted.forEach((tag) => ports.log.info(`Deleted ${tag}.`)));
+  const kept = outcomes.flatMap((outcome) => outcome.kept);
+  const log = request.tags === "never" ? ports.log.info : ports.log.warn;
+  if (kept.length > 0) log(kept.join("\n"));
+  return outcomes.some(({ deleted }) => deleted.length > 0) || kept.length > 0;
+}
+async function deleteFrom({ repository, select }, { dir, began, event }, { packages, log }) {
+  const name = formatRepository(repository);
+  const signal = AbortSignal.timeout(registryDeadline);
+  try {
+    const access2 = await packages;
+    const opened = await openPackageRepository(access2, {
+      repository,
+      client: await createClientFactory(access2.registries, signal)(repository),
+      until: access2.clock.now() + registryDeadline,
+      mark: runAnnotation(event, dir.key),
+      since: new Date(began - clockSkew),
+      signal
+    });
+    const { artifacts, kept = [] } = await select(opened);
+    const onDeleted = (digest, isPerPlatform) => log.info(`Deleted ${name}@${digest}${isPerPlatform ? `, ${perPlatformNote}` : ""}.`);
+    const lines = formatOutcomes(name, await deleteRunArtifacts(opened, artifacts, onDeleted));
+    return { deleted: lines.deleted, kept: [...kept, ...lines.kept] };
+  } catch (error2) {
+    return { deleted: [], kept: [`Kept ${name}: ${errorMessage(error2)}. The \`cleanup\` action removes it later.`] };
+  }
+}
+
+// src/stories/undo-lost.ts
+import { dirname as dirname2 } from "node:path";
+
+// src/gc/engine.ts
+var minProbeAge = 10 * 6e4;
+var EngineGarbage = class {
+  #engine;
+  #runs;
+  #self;
+  /** @param self the builder name of this run */
+  constructor(engine, runs, self) {
+    this.#engine = engine;
+    this.#runs = runs;
+    this.#self = self;
+  }
+  /**
+   * @param image the image of daemons on this node, if it is not BuildKit's own
+   * @throws EngineError
+   */
+  async collect(image) {
+    const resources = await this.#findResources();
+    const probes = await this.#removeProbes(image);
+    const runs = await this.#removeFinished(resources);
+    const persistent = await this.#removeUnused(resources);
+    return [...runs, ...persistent, ...probes];
+  }
+  async #findResources() {
+    const [containers, volumes, now] = await Promise.all([
+      this.#engine.listContainers(resourcePrefix),
+      this.#engine.listVolumes(resourcePrefix),
+      this.#engine.time()
+    ]);
+    const named = [
+      ...containers.map(({ names, createdAt }) => ({ name: names[0] ?? "", createdAt, holder: "" })),
+      ...volumes.map(({ name, createdAt, labels }) => ({
+        name,
+        createdAt: Date.parse(createdAt),
+        holder: lockHolder(labels)
+      }))
+    ];
+    return named.flatMap(({ name, createdAt, holder }) => {
+      const owner = parseResourceName(name);
+      const age = now - createdAt;
+      return owner ? [{ owner, holder, age: Number.isFinite(age) ? age : 0 }] : [];
+    });
+  }
+  async #removeProbes(image) {
+    try {
+      return await removeProbes(this.#engine, image, minProbeAge);
+    } catch (error2) {
+      return [{ name: "containers that buildx left", error: errorMessage(error2) }];
+    }
+  }
+  async #removeFinished(resources) {
+    const youngest = /* @__PURE__ */ new Map();
+    for (const { owner, age, holder } of resources) {
+      if (owner.kind !== "run") continue;
+      youngest.set(owner.name, { owner, holder, age: Math.min(age, youngest.get(owner.name)?.age ?? Infinity) });
+    }
+    const outcomes = await Promise.all(
+      [...youngest.values()].map(
+        async ({ owner, age }) => await this.#isFinished(owner, age) ? [await this.#removeBuilder(owner.name)] : []
+      )
+    );
+    return outcomes.flat();
+  }
+  async #removeUnused(resources) {
+    const names = new Set(resources.flatMap(({ owner }) => owner.kind === "persistent" ? [owner.name] : []));
+    const outcomes = await Promise.all(
+      [...names].map(async (name) => {
+        const parts = partsOf(name, resources);
+        for (const part of parts) if (await this.#isStaleLock(part)) await this.#tryRemoveVolume(lockVolume(name));
+        return isUnused(parts) ? await this.#removePersistent(name) : [];
+      })
+    );
+    return outcomes.flat();
+  }
+  /** With the lock: a run that uses the builder records that before it checks the lock. */
+  async #removePersistent(name) {
+    if (!await takeLock(this.#engine, name, this.#self)) return [];
+    try {
+      const parts = partsOf(name, await this.#findResources());
+      if (!isUnused(parts)) return [];
+      const outcome = await this.#removeBuilder(name);
+      for (const day2 of usageDays(parts)) await this.#tryRemoveVolume(usageVolume(name, day2));
+      return [outcome];
+    } finally {
+      await releaseLock(this.#engine, name, this.#self);
+    }
+  }
+  /** Whether the holder of the lock will never release it. */
+  async #isStaleLock({ owner, age, holder }) {
+    if (owner.kind !== "persistent" || owner.part !== "lock") return false;
+    const run = parseResourceName(`${containerPrefix}${holder}-0`);
+    return age > staleLockAge || run !== void 0 && await this.#isFinished(run, age);
+  }
+  async #isFinished(owner, age) {
+    return owner.kind === "run" && await this.#runs.isFinished({ ...owner, age });
+  }
+  async #removeBuilder(name) {
+    const container = `${containerPrefix}${name}`;
+    try {
+      await this.#engine.removeBuilder(container, stateVolume(container));
+      await this.#engine.removeVolume(reservationVolume(name));
+      return { name };
+    } catch (error2) {
+      if (error2 instanceof EngineError && error2.status === 409) return { name };
+      return { name, error: errorMessage(error2) };
+    }
+  }
+  async #tryRemoveVolume(volume) {
+    await this.#engine.removeVolume(volume).catch(() => void 0);
+  }
+};
+function partsOf(name, resources) {
+  return resources.filter(({ owner }) => owner.kind === "persistent" && owner.name === name);
+}
+function isUnused(parts) {
+  const days = usageDays(parts);
+  if (days.length > 0) return days.every((day2) => Date.now() - day2 > idleTtl);
+  const ages = parts.flatMap(({ owner, age }) => owner.kind === "persistent" && owner.part !== "lock" ? [age] : []);
+  return ages.length > 0 && ages.every((age) => age > idleTtl);
+}
+function usageDays(parts) {
+  return parts.flatMap(({ owner }) => owner.kind === "persistent" && owner.part === "usage" ? [owner.on] : []);
+}
+
+// src/gc/kubernetes.ts
+var deadline3 = 2e4;
+async function collectClusterGarbage(spec, runs, dir) {
+  const flags = kubectlFlags(spec, dir);
+  try {
+    if (!await hasKubectl(flags)) return { node: spec.name, removed: [], failed: [] };
+    const deployments = await findDeployments(flags);
+    const isFinished = await Promise.all(deployments.map(({ owner, age }) => runs.isFinished({ ...owner, age })));
+    const finished = deployments.filter((_, at) => isFinished[at]);
+    return { node: spec.name, ...await removeDeployments(flags, finished) };
+  } catch (error2) {
+    const message = errorMessage(error2);
+    const reason = /forbidden/i.test(message) ? "the account of the kubeconfig has no permission to `list` deployments, so leftovers cannot be found" : message;
+    return { node: spec.name, removed: [], failed: [reason] };
+  }
+}
+function kubectlFlags({ endpoint, driverOpts }, dir) {
+  const { kubeconfig = "" } = endpoint;
+  const { namespace = "" } = driverOpts;
+  return [
+    "--cache-dir",
+    dir.kubectlCache,
+    ...kubeconfig === "" ? [] : ["--kubeconfig", kubeconfig],
+    ...namespace === "" ? [] : ["--namespace", namespace]
+  ];
+}
+async function removeDeployments(flags, deployments) {
+  const names = deployments.map(({ name }) => name);
+  const configMaps = deployments.flatMap((deployment) => deployment.configMaps);
+  try {
+    if (configMaps.length > 0) await kubectl([...flags, "delete", "configmap", ...configMaps, "--ignore-not-found"]);
+    if (names.length > 0)
+      await kubectl([...flags, "delete", "deployment", ...names, "--ignore-not-found", "--wait=false"]);
+    return { removed: names, failed: [] };
+  } catch (error2) {
+    return { removed: [], failed: [`${names.join(", ")}: ${errorMessage(error2)}`] };
+  }
+}
+async function findDeployments(flags) {
+  const selector = `${managedByLabel}=${managedBy}`;
+  const text = await kubectl([...flags, "get", "deployments", "--selector", selector, "--output", "json"]);
+  return asList(asRecord(tryParseJson(text))["items"]).map(asRecord).flatMap(parseDeployment);
+}
+function parseDeployment({ metadata, spec }) {
+  const { name: text, creationTimestamp } = asRecord(metadata);
+  const name = asText(text);
+  const owner = parseResourceName(`${containerPrefix}${name}`);
+  if (owner?.kind !== "run" || owner.name !== name) return [];
+  const age = Date.now() - Date.parse(asText(creationTimestamp));
+  const volumes = asList(asRecord(asRecord(asRecord(spec)["template"])["spec"])["volumes"]).map(asRecord);
+  const configMaps = volumes.map((volume) => asText(asRecord(volume["configMap"])["name"])).filter((map) => map === `${name}-config` || map.startsWith(`${name}-config-`));
+  return [{ name, owner, age: Number.isFinite(age) ? age : 0, configMaps }];
+}
+async function hasKubectl(flags) {
+  try {
+    await exec("kubectl", [...flags, "version", "--client"], { env: inheritedEnv(), deadline: deadline3 });
+    return true;
+  } catch (error2) {
+    if (error2 instanceof Error && "code" in error2 && error2.code === "ENOENT") return false;
+    throw new Error(`kubectl could not be started: ${errorMessage(error2)}`, { cause: error2 });
+  }
+}
+async function kubectl(args) {
+  const { code, stdout, stderr } = await exec("kubectl", args, { env: inheritedEnv(), deadline: deadline3 });
+  if (code !== 0) throw new Error(stderr.trim().split("\n").at(-1) ?? `kubectl exited with code ${code}`);
+  return stdout;
+}
+
+// src/gc/nodes.ts
+async function collectNodeGarbage(nodes, runs, { self, dir }) {
+  const targets = new Map(nodes.filter(({ driver }) => driver.collector).map((node) => [targetKey(node), node]));
+  return await Promise.all(
+    [...targets.values()].map(async ({ driver, socket, spec }) => {
+      if (driver.collector === "cluster") return await collectClusterGarbage(spec, runs, dir);
+      try {
+        const engine = new EngineGarbage(new EngineClient(socket), runs, self);
+        const outcomes = await engine.collect(spec.driverOpts["image"]);
+        return {
+          node: spec.name,
+          removed: outcomes.flatMap(({ name, error: error2 }) => error2 === void 0 ? [name] : []),
+          failed: outcomes.flatMap(({ name, error: error2 }) => error2 === void 0 ? [] : [`${name}: ${error2}`])
+        };
+      } catch (error2) {
+        return { node: spec.name, removed: [], failed: [errorMessage(error2)] };
+      }
+    })
+  );
+}
+function targetKey({ driver, socket, spec }) {
+  if (driver.collector !== "cluster") return socket;
+  return `${formatEndpoint(spec.endpoint)} ${spec.driverOpts["namespace"] ?? ""}`;
+}
+
+// src/stories/undo-lost.ts
+var nextRun = "The next run on this node removes it.";
+async function undoOnNodes({ dir: lost, event }, { openNodes, log }) {
+  const builder = runBuilderName(lost.key, event);
+  const dir = RunDir.choose(dirname2(lost.path));
+  try {
+    dir.create();
+    writeOwner(dir, await describeOwner({ ...event, scope: repositoryScope(event) }));
+    const outcomes = await openNodes(dir);
+    for (const { spec, failure } of outcomes)
+      if (failure) log.warn(`The builder ${builder} on ${spec.name} was not removed: ${failure.message}. ${nextRun}`);
+    const nodes = outcomes.flatMap(({ node }) => node ?? []);
+    const collected = await collectNodeGarbage(nodes, onlyBuilder(builder), { self: builder, dir });
+    for (const { node, removed, failed } of collected) {
+      if (removed.length > 0) log.info(`Removed ${removed.join(", ")} on ${node}.`);
+      failed.forEach((reason) => log.warn(`A builder on ${node} was not removed: ${reason}. ${nextRun}`));
+    }
+    return collected.some(({ removed }) => removed.length > 0);
+  } catch (error2) {
+    log.warn(`The builders ${builder} on the nodes were not removed: ${errorMessage(error2)}. ${nextRun}`);
+    return false;
+  } finally {
+    await removeRunDir(dir.path).catch((error2) => log.debug(errorMessage(error2)));
+  }
+}
+
+// src/stories/undo.ts
+var cancelledFor = 5e3;
+var laterRemoval = "The next run on these nodes removes the leftovers there; the `cleanup` action removes those in the registry.";
+var mainPatience = 6e3;
+async function undoRun(request, ports) {
+  const { dir } = request;
+  const { log, signal } = ports;
+  try {
+    if (await isCutShort(undo(request, ports), signal)) log.warn(`Cleanup was cancelled. ${laterRemoval}`);
+  } catch (error2) {
+    const { headline, body } = formatError(error2);
+    log.line(body);
+    log.warn(`Cleanup did not finish: ${headline}
+${laterRemoval}`);
+  } finally {
+    await removeOwnDir(dir, log);
+  }
+  if (!signal.aborted) logRunnerGarbage(await ports.collectRunnerGarbage(), log);
+}
+async function undo(request, ports) {
+  const { dir, main } = request;
+  await logWait("the build step to end", killProcess(main, mainPatience), ports.log.info);
+  await killProcessesIn(dir.path, "--metadata-file");
+  if (!hasJournal(dir)) {
+    await undoWithoutJournal(request, ports);
+    return;
+  }
+  const entries = readJournal(dir, ports.log).reverse();
+  const connections = new Connections(entries, ports.authenticate);
+  const pending = { dir, connections, entries: pendingOnNodes(entries), journal: openJournal(dir), log: ports.log };
+  const leaveNodes = undoEntries(["container", "pod", "lock", "reservation"], pending).then(() => undoEntries(["boots"], pending)).then(() => killProcessesIn(dir.path).catch(() => void 0));
+  await Promise.all([deleteImages(entries, request, ports), leaveNodes]);
+}
+async function undoWithoutJournal(request, ports) {
+  const { log } = ports;
+  const lost = `The journal of this run in ${request.dir.path} is lost`;
+  log.info(`${lost}: what has the id of the run is removed.`);
+  const found = await Promise.all([undoOnNodes(request, ports), deleteFoundImages(request, ports)]);
+  if (found.includes(true)) log.warn(`${lost}. ${lostHint}`);
+}
+var lostHint = "Builders and tags with the id of the run are found by their names and removed. Other manifests of the run stay in registries that do not list them; the `cleanup` action and the registry\u2019s garbage collection remove them later.";
+async function isCutShort(work, signal) {
+  let timer;
+  const late = new Promise((resolve2) => {
+    const start = () => timer = setTimeout(() => resolve2(true), cancelledFor);
+    if (signal.aborted) start();
+    else signal.addEventListener("abort", start, { once: true });
+  });
+  return await Promise.race([work.then(() => false), late]).finally(() => clearTimeout(timer));
+}
+async function removeOwnDir({ path }, log) {
+  try {
+    await removeRunDir(path);
+  } catch (error2) {
+    log.warn(
+      `The run directory ${path} could not be removed: ${errorMessage(error2)}. On a self-hosted runner, delete it manually; only the user of the runner can read it.`
+    );
+  }
+}
+
+// src/post.ts
+var job = new Job();
+await job.run(async () => {
+  const state = loadMainState();
+  if (!state) {
+    job.log.info("Nothing to clean up.");
+    return;
+  }
+  const { request, ports } = await preparePost(job, state);
+  const stored = storeDownload(job);
+  await undoRun(request, ports);
+  if (!job.signal.aborted) await stored;
+});

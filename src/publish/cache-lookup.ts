@@ -13,8 +13,8 @@ import { isSameProposal } from './history/runs.ts'
 
 /** Milliseconds. */
 const longestWait = 2000
-/** Caches that are looked up at the same time. */
-const lanes = 8
+/** How many caches are looked up at the same time. */
+const mostLookups = 8
 
 interface LookupRequest {
   readonly event: Pick<Event, 'ref' | 'trust' | 'number'>
@@ -41,7 +41,8 @@ export class CacheLookup {
   readonly #questions = new Map<string, Promise<void>>()
   /** By the name of a cache: resolves when enough is known to choose. */
   readonly #lookups = new Map<string, Promise<void>>()
-  readonly #lanes: Promise<void>[] = []
+  /** The last lookup of each sequence; the sequences run at the same time. */
+  readonly #sequences: Promise<void>[] = []
   /** Whether the proposal of this run was the last one that wrote the caches of proposals. */
   #isOwn = false
   #reading: Promise<void> | undefined
@@ -63,9 +64,9 @@ export class CacheLookup {
       if (this.#lookups.has(cache.name)) continue
       if (this.#lookups.size === 0) this.#until = Date.now() + (this.#request.longestWait ?? longestWait)
       this.#reading ??= this.#readWriter(cache)
-      const lane = this.#lookups.size % lanes
-      const lookup = (this.#lanes[lane] ?? Promise.resolve()).then(() => this.#lookUp(cache))
-      this.#lanes[lane] = lookup
+      const at = this.#lookups.size % mostLookups
+      const lookup = (this.#sequences[at] ?? Promise.resolve()).then(() => this.#lookUp(cache))
+      this.#sequences[at] = lookup
       this.#lookups.set(cache.name, lookup)
     }
   }
