@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../farm/gitea.ts'
+import { freePort } from '../farm/network.ts'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
 import { waitFor, type Farm } from './harness.ts'
 

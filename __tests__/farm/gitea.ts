@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { daemon, run, waitFor } from './exec.ts'
+import { freePort } from './network.ts'
 import { ensureGitea } from './optional-tools.ts'
 import { locked } from './tools.ts'
 
@@ -158,14 +158,4 @@ ENABLED = false
 [indexer]
 ISSUE_INDEXER_TYPE = db
 `
-}
-
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer()
-  server.listen(0, host)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { run, tryRun } from './exec.ts'
 import { bridgeName, linkName, subnet } from './paths.ts'
 import { loaderCommand } from './tools.ts'
@@ -59,4 +61,15 @@ const hex = (value: number): string => value.toString(16).padStart(2, '0')
 export async function disconnectMachine(ip: Ip, id: number, node: string): Promise<void> {
   if (existsSync(`/sys/class/net/${linkName(id, node)}`))
     await ip([`link del ${linkName(id, node)}`]).catch(() => undefined)
+}
+
+/** A port that nothing uses at the moment. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  const server = createServer()
+  server.listen(0, host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { daemon, waitFor } from './exec.ts'
-import { freePort } from './gitea.ts'
+import { freePort } from './network.ts'
 import { ensurePrometheus } from './optional-tools.ts'
 
 interface Sample {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { daemon, run, waitFor } from '../../exec.ts'
-import { freePort } from '../../gitea.ts'
+import { freePort } from '../../network.ts'
 import { ensureZot } from '../../optional-tools.ts'
 import type { Registry2 } from '../registry2/registry2.ts'
 
