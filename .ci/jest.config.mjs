@@ -19,5 +19,6 @@ export default {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/__tests__/{unit,ghcr,parity}/**/*.test.ts'] },
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/__tests__/{farm,e2e}/**/*.test.ts'] },
+    { ...common, displayName: 'integrations', testMatch: ['<rootDir>/__tests__/integrations/**/*.test.ts'] },
   ],
 }

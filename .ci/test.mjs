@@ -1,7 +1,8 @@
 // Runs the farm and end-to-end tests on three farms (FARMS=2: on two), one file at a time on each, because files share
 // the machines of a farm, and at the same time the unit tests, whose output is printed at the end. Their priority
 // lets them end at about the same time: with a lower one they would run after the others, at a higher one slow them.
-// Arguments are passed to Jest, for example a path or -t NAME; there is only one farm then.
+// --all adds the tests of __tests__/integrations, which install more programs. Other arguments are passed to Jest, for
+// example a path or -t NAME, and select from all tests; there is only one farm then.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -23,20 +24,22 @@ const unitEnv = {
 }
 /** The farm installs its tools, so it needs caches and proxies; end-to-end tests pass an environment of their own. */
 const farmEnv = { ...process.env, NODE_OPTIONS }
-const args = process.argv.slice(2)
+const args = process.argv.slice(2).filter((argument) => argument !== '--all')
+const all = process.argv.includes('--all') || args.length > 0
+const farmProjects = all ? ['e2e', 'integrations'] : ['e2e']
 // Files wait a lot: two farms leave two processors idle at times.
 const wanted = Number(process.env.FARMS ?? (availableParallelism() > 1 ? 3 : 1))
 const farms = args.length > 0 ? 1 : wanted
 const unitWorkers = String(Math.max(2, availableParallelism() - 1))
 
-async function jest({ project, command, output, env, options = [] }) {
-  const file = join(results, `${project}.json`)
-  const all = [
+async function jest({ projects, command, output, env, options = [] }) {
+  const file = join(results, `${projects[0]}.json`)
+  const jestArgs = [
     bin('jest'),
     '--config',
     join(root, '.ci/jest.config.mjs'),
     '--selectProjects',
-    project,
+    ...projects,
     '--passWithNoTests',
     '--json',
     '--outputFile',
@@ -44,7 +47,7 @@ async function jest({ project, command, output, env, options = [] }) {
     ...options,
     ...args,
   ]
-  const [head, ...rest] = [...command, process.execPath, ...all]
+  const [head, ...rest] = [...command, process.execPath, ...jestArgs]
   const [status] = await once(spawn(head, rest, { cwd: root, stdio: ['ignore', output, output], env }), 'close')
   try {
     const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(
@@ -63,20 +66,26 @@ try {
   const log = join(results, 'unit.log')
   const output = openSync(log, 'w')
   const farmRun = [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--farms', String(farms), '--']
-  const [unit, e2e] = await Promise.all([
+  const [unit, onFarms] = await Promise.all([
     jest({
-      project: 'unit',
+      projects: ['unit'],
       command: ['nice', '-n', '5'],
       output,
       env: unitEnv,
       // Lower than in the configuration: to start a worker anew takes less time than to collect its heap.
       options: ['--maxWorkers', unitWorkers, '--workerIdleMemoryLimit=250MB'],
     }),
-    jest({ project: 'e2e', command: farmRun, output: 2, env: farmEnv, options: ['--maxWorkers', String(farms)] }),
+    jest({
+      projects: farmProjects,
+      command: farmRun,
+      output: 2,
+      env: farmEnv,
+      options: ['--maxWorkers', String(farms)],
+    }),
   ])
   closeSync(output)
   process.stderr.write(readFileSync(log, 'utf8'))
-  const sum = (name) => unit[name] + e2e[name]
+  const sum = (name) => unit[name] + onFarms[name]
   console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
   process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1
 } finally {
