@@ -34,6 +34,11 @@ export function farmJob(farm: Farm, options: JobOptions = {}): Job {
   })
 }
 
+/** The address of this host on the farm's bridge. */
+export function bridgeOf(farm: Farm): string {
+  return farm.nodes.amd.host.replace(/\d+$/, '1')
+}
+
 let images = 0
 
 /** A repository that no other test uses. */

@@ -3,16 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
 import { isNotFound } from '../../src/lib/errors.ts'
 import { faultProxy } from '../farm/fault-proxy.ts'
-import { startGitea } from '../farm/gitea.ts'
-import type { startRegistry2 } from '../farm/tools/registry2/registry2.ts'
 import { createFake } from '../ghcr/fake.ts'
 import { endRun } from '../ghcr/runs.ts'
 import { startGhcr } from '../ghcr/server.ts'
 import { createPackage, findPackage } from '../ghcr/state.ts'
 import { copyImage, type Repository } from './copied-images.ts'
-import type { Farm } from './harness.ts'
+import { bridgeOf, type Farm } from './harness.ts'
 import { startPlatformApi } from './platform-api.ts'
-import { bridgeOf } from './stores.ts'
 
 /** A registry with its CI platform, which the jobs on this host and the nodes of the farm reach by the same name. */
 export interface PackageHost {
@@ -62,11 +59,11 @@ interface Entry {
 type Requests = (of: string) => Promise<readonly { readonly method: string; readonly path: string }[]>
 
 let images = 0
-const freshName = (): string => `split-${process.pid}-${Date.now()}-${images++}`
-const pathOf = (image: string): string => image.slice(image.indexOf('/') + 1)
+export const freshName = (): string => `split-${process.pid}-${Date.now()}-${images++}`
+export const pathOf = (image: string): string => image.slice(image.indexOf('/') + 1)
 
 /** What all registries have in common. */
-function reader(client: RegistryClient, requests: Requests) {
+export function reader(client: RegistryClient, requests: Requests) {
   const at = (image: string): Repository => ({ client, path: pathOf(image) })
   const read = async (image: string, reference: string): Promise<StoredManifest | undefined> => {
     try {
@@ -120,26 +117,8 @@ export async function openDistribution(farm: Farm): Promise<PackageHost> {
   }
 }
 
-/** A registry without a login and without a CI platform. */
-export type PlainHost = Pick<PackageHost, 'freshImage' | 'inputs' | 'read' | 'tags' | 'stop'>
-
-/** @param start starts the registry in a directory, on loopback */
-export async function openPlain(farm: Farm, start: typeof startRegistry2): Promise<PlainHost> {
-  const registry = await start(farm.dir)
-  const bridge = await onBridge(farm, registry.host)
-  return {
-    ...reader(createRegistryClient({ registry: bridge.host, isPlain: () => true }), bridge.requests),
-    freshImage: () => `${bridge.host}/acme/${freshName()}`,
-    inputs: { registries: bridge.registries },
-    stop: async () => {
-      bridge.close()
-      await registry.stop()
-    },
-  }
-}
-
 /** A server on loopback at an address that the nodes reach too, over plain http. */
-async function onBridge(farm: Farm, host: string) {
+export async function onBridge(farm: Farm, host: string) {
   const { hostname, port } = new URL(`http://${host}`)
   const proxy = faultProxy({ upstream: { host: hostname, port: Number(port) }, nameOf: (address) => address })
   const server = proxy.listener().listen(0, bridgeOf(farm))
@@ -189,56 +168,4 @@ export async function openGhcr(farm: Farm): Promise<PackageHost> {
       await ghcr.close()
     },
   }
-}
-
-export async function openGitea(farm: Farm): Promise<PackageHost> {
-  const [gitea, api] = await Promise.all([startGitea(farm.dir), startPlatformApi()])
-  const bridge = await onBridge(farm, gitea.host)
-  const [username, password] = ['farm', await gitea.token('farm', ['write:package'])]
-  const client = createRegistryClient({
-    registry: bridge.host,
-    // Gitea takes 5 ms of processor time for each request with a token.
-    credentials: gitea.user,
-    isPlain: () => true,
-  })
-  const common = reader(client, bridge.requests)
-  const versionsOf = async (image: string): Promise<string[]> => {
-    const name = pathOf(image).split('/')[1] ?? ''
-    const versions: string[] = []
-    for (let page = 1; versions.length === (page - 1) * 50; page++) {
-      const query = `type=container&limit=50&page=${page}&q=${name}`
-      const answer = await fetch(`${gitea.url}/api/v1/packages/farm?${query}`, {
-        headers: { authorization: `token ${password}` },
-      })
-      expectOk(answer)
-      versions.push(...((await answer.json()) as { version: string }[]).map(({ version }) => version))
-    }
-    return versions
-  }
-  return {
-    ...common,
-    freshImage: () => `${bridge.host}/farm/${freshName()}`,
-    inputs: {
-      username,
-      password,
-      'github-token': password,
-      'packages-api': 'forgejo',
-      registries: bridge.registries,
-    },
-    env: { GITHUB_SERVER_URL: `http://${bridge.host}`, GITHUB_API_URL: api.url },
-    digests: async (image) => {
-      const found = await Promise.all((await versionsOf(image)).map((version) => common.read(image, version)))
-      return [...new Set(found.flatMap((manifest) => manifest?.digest ?? []))]
-    },
-    finish: (runId) => api.finish(runId),
-    stop: async () => {
-      bridge.close()
-      api.close()
-      await gitea.stop()
-    },
-  }
-}
-
-function expectOk({ ok, status, url }: Response): void {
-  if (!ok) throw new Error(`${url} answered ${status}`)
 }

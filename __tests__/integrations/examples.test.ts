@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ensureApptainer, ensureCosign, ensureGovulncheck } from '../farm/optional-tools.ts'
 import { runWorkflow, type WorkflowRun } from './act.ts'
-import { appFiles, mapConcurrently, storedIndex, storedTags, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import { appFiles, mapConcurrently, storedIndex, storedTags, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 const setup = useFarm()
 let farm: Farm

@@ -2,8 +2,8 @@ import { beforeAll, expect, test } from '@jest/globals'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureRiscv64 } from '../farm/optional-tools.ts'
-import { freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import { freshImage, leftovers, storedIndex, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 // The second machine as a riscv64 machine: QEMU runs its BuildKit and the steps of its builds.
 const setup = useFarm()

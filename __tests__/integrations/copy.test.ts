@@ -8,9 +8,9 @@ import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import { ociIndex, ociManifest } from '../../src/registry/manifest.ts'
 import { content, openHands, type Content, type Hands, type Login } from '../unit/packages/oci/images.ts'
-import { farmInputs, freshImage, storedIndex, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
-import type { Job, StepResult } from './runner.ts'
+import { farmInputs, freshImage, storedIndex, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
+import type { Job, StepResult } from '../e2e/runner.ts'
 
 const setup = useFarm()
 let farm: Farm

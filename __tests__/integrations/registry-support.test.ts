@@ -4,10 +4,10 @@ import { dirname } from 'node:path'
 import { ensureCosign } from '../farm/optional-tools.ts'
 import { startRegistry2 } from '../farm/tools/registry2/registry2.ts'
 import { startZot } from '../farm/tools/zot/zot.ts'
-import { appFiles, farmInputs, keptBuilder, type Farm } from './harness.ts'
-import { openGitea, openPlain, type PlainHost } from './package-hosts.ts'
-import type { StepResult } from './runner.ts'
-import { useFarm } from './setup.ts'
+import { appFiles, farmInputs, keptBuilder, type Farm } from '../e2e/harness.ts'
+import { openGitea, openPlain, type PlainHost } from './optional-hosts.ts'
+import type { StepResult } from '../e2e/runner.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 // What docs/operations.md#registries says about these registries. Other tests use distribution 3.
 const setup = useFarm({ keepsBuilders: true })

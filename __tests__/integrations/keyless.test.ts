@@ -2,8 +2,8 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKeylessSsh } from '../farm/optional-tools.ts'
-import { freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import { freshImage, leftovers, storedIndex, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 // A server that admits clients by their network instead of by a key, and that cannot forward sockets: Tailscale SSH.
 const setup = useFarm()

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isolatedEnv, run } from '../farm/exec.ts'
 import { ensureAct } from '../farm/optional-tools.ts'
-import type { Farm } from './harness.ts'
+import type { Farm } from '../e2e/harness.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { runWorkflow } from './act.ts'
-import { appFiles, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
-import { openGitea, type PackageHost } from './package-hosts.ts'
+import { appFiles, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
+import type { PackageHost } from '../e2e/package-hosts.ts'
+import { openGitea } from './optional-hosts.ts'
 
 // The workflows of docs/forgejo.md on a runner, with a real Gitea. The runner numbers its runs from 1, as Gitea does.
 const setup = useFarm()

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../farm/network.ts'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
-import { waitFor, type Farm } from './harness.ts'
+import { bridgeOf, waitFor, type Farm } from '../e2e/harness.ts'
 
 /** A service that the farm's nodes and this host reach at the same address. */
 export interface Store {
@@ -15,11 +15,6 @@ export interface Store {
   /** The names of its entries. */
   names(): Promise<string[]> | string[]
   end(): Promise<void>
-}
-
-/** The address of this host on the farm's bridge. */
-export function bridgeOf(farm: Farm): string {
-  return farm.nodes.amd.host.replace(/\d+$/, '1')
 }
 
 export async function startGhaCache(farm: Farm): Promise<Store> {

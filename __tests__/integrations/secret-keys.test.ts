@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ensureCosign, ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster } from './cluster.ts'
-import { appFiles, freshImage, leftovers, tryRead, waitFor, type Farm } from './harness.ts'
-import type { Job, StepResult } from './runner.ts'
-import { filesBelow, kindsIn, SecretObserver } from './secret-observer.ts'
-import { useFarm } from './setup.ts'
-import { startTlsBuildkitd, type TlsBuildkitd } from './tls-buildkitd.ts'
+import { appFiles, freshImage, leftovers, tryRead, waitFor, type Farm } from '../e2e/harness.ts'
+import type { Job, StepResult } from '../e2e/runner.ts'
+import { filesBelow, kindsIn, SecretObserver } from '../e2e/secret-observer.ts'
+import { useFarm } from '../e2e/setup.ts'
+import { startTlsBuildkitd, type TlsBuildkitd } from '../e2e/tls-buildkitd.ts'
 
 // The secrets of nodes, signatures and telemetry, all in one run with debug logging; `secret-kinds.test.ts` has those
 // of builds and registries.

@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
-import { startPlatformApi } from './platform-api.ts'
-import type { Job, JobOptions, StepResult } from './runner.ts'
-import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
+import { startPlatformApi } from '../e2e/platform-api.ts'
+import type { Job, JobOptions, StepResult } from '../e2e/runner.ts'
+import { expectFailingStage, expectTimeout, releaseTwice } from '../e2e/tested-releases.ts'
 import {
   appFiles,
   attachFarm,
@@ -18,7 +18,7 @@ import {
   mapConcurrently,
   storedIndex,
   type Farm,
-} from './harness.ts'
+} from '../e2e/harness.ts'
 
 // Pods in a cluster of two machines, created, used and removed with the permissions that the documentation lists.
 let farm: Farm

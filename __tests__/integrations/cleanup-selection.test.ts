@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { repositoryScope } from '../../src/run/names.ts'
-import { copyImage } from './copied-images.ts'
-import { oneBuildkitdInputs, startBuildkitds } from './harness.ts'
-import { openDistribution, openGhcr, openGitea, type PackageHost } from './package-hosts.ts'
-import type { JobOptions, StepResult } from './runner.ts'
-import { useFarm } from './setup.ts'
-import { newRun, splitBuilds } from './split-jobs.ts'
+import { copyImage } from '../e2e/copied-images.ts'
+import { oneBuildkitdInputs, startBuildkitds } from '../e2e/harness.ts'
+import { openDistribution, openGhcr, type PackageHost } from '../e2e/package-hosts.ts'
+import { openGitea } from './optional-hosts.ts'
+import type { JobOptions, StepResult } from '../e2e/runner.ts'
+import { useFarm } from '../e2e/setup.ts'
+import { newRun, splitBuilds } from '../e2e/split-jobs.ts'
 
 const setup = useFarm()
 // Several builds, on a machine that may be slow.

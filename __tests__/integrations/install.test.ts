@@ -6,11 +6,11 @@ import { createServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import type { Job, StepResult } from './runner.ts'
+import type { Job, StepResult } from '../e2e/runner.ts'
 import { startGhaCache, type Store } from './stores.ts'
-import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
-import { appFiles, freshImage, leftovers, oneNodeInputs, storedTags, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import { createCertificateAuthority, type CertificateAuthority } from '../e2e/tls.ts'
+import { appFiles, freshImage, leftovers, oneNodeInputs, storedTags, type Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 // A runner without buildx that reaches github.com through a proxy, which leads to a server of this test: it has a
 // release with a real buildx, with a version that no machine has.

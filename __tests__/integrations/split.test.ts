@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { appFiles, farmInputs, leftovers, mapConcurrently } from './harness.ts'
-import { openDistribution, openGhcr, openGitea, type PackageHost } from './package-hosts.ts'
-import type { StepResult } from './runner.ts'
-import { bothPlatforms, newRun, splitBuilds } from './split-jobs.ts'
-import { useFarm } from './setup.ts'
+import { appFiles, farmInputs, leftovers, mapConcurrently } from '../e2e/harness.ts'
+import { openDistribution, openGhcr, type PackageHost } from '../e2e/package-hosts.ts'
+import { openGitea } from './optional-hosts.ts'
+import type { StepResult } from '../e2e/runner.ts'
+import { bothPlatforms, newRun, splitBuilds } from '../e2e/split-jobs.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 const setup = useFarm()
 

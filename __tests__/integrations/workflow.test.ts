@@ -3,8 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { runWorkflow } from './act.ts'
-import { appFiles, farmInputs, freshImage, storedIndex, storedTags, processesMentioning, type Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import {
+  appFiles,
+  farmInputs,
+  freshImage,
+  storedIndex,
+  storedTags,
+  processesMentioning,
+  type Farm,
+} from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 const setup = useFarm()
 let farm: Farm

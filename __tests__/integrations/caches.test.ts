@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Job, StepResult } from './runner.ts'
+import type { Job, StepResult } from '../e2e/runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
 import {
   appFiles,
@@ -13,8 +13,8 @@ import {
   storedIndex,
   tryRead,
   type Farm,
-} from './harness.ts'
-import { useFarm } from './setup.ts'
+} from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 interface Done {
   readonly job: Job

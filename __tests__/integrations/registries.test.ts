@@ -20,8 +20,8 @@ import {
   type Login,
   type TestImage,
 } from '../unit/packages/oci/images.ts'
-import type { Farm } from './harness.ts'
-import { useFarm } from './setup.ts'
+import type { Farm } from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 
 const setup = useFarm()
 let farm: Farm

@@ -24,10 +24,10 @@ import {
   storedIndex,
   storedTags,
   type Farm,
-} from './harness.ts'
-import { useFarm } from './setup.ts'
+} from '../e2e/harness.ts'
+import { useFarm } from '../e2e/setup.ts'
 import { startSigstore, type Sigstore } from './sigstore.ts'
-import type { Job, JobOptions, StepResult } from './runner.ts'
+import type { Job, JobOptions, StepResult } from '../e2e/runner.ts'
 
 const setup = useFarm()
 let farm: Farm

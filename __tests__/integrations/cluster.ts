@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { load } from 'js-yaml'
 import { isolatedEnv } from '../farm/exec.ts'
 import { ensureKubernetes } from '../farm/optional-tools.ts'
-import type { Farm } from './harness.ts'
+import type { Farm } from '../e2e/harness.ts'
 
 /** The relevant fields of a Deployment. */
 export interface Deployment {
