@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkNodeFiles } from '../farm/checkers.ts'
 import { run, tryRun } from '../farm/exec.ts'
-import { ensureCheckers } from '../farm/optional-tools.ts'
 import { appFiles, freshImage, storedIndex } from './harness.ts'
 import { build, kit, onMachine, useProvisioning } from './provision.ts'
 
-// The files of docs/nodes for a buildkitd, executed on the first machine; and the checkers of all files.
+// The files of docs/nodes for a buildkitd, executed on the first machine.
 const setup = useProvisioning()
 
 describe('buildkitd.service with certificates.sh', () => {
@@ -93,23 +91,5 @@ describe('buildkitd.service with certificates.sh', () => {
     const purpose = async (name: string) =>
       (await tryRun('openssl', ['verify', '-purpose', name, '-CAfile', join(setup.scratch, 'ca.pem'), file])).code
     expect([await purpose('sslserver'), await purpose('sslclient')]).toEqual([0, 2])
-  })
-})
-
-describe('the checker of each file finds no fault', () => {
-  beforeAll(async () => {
-    await ensureCheckers()
-  }, 900_000)
-
-  test.each([
-    { command: ['cloud-init', 'schema', '--config-file', 'cloud-init.yaml'] },
-    { command: ['systemd-analyze', 'verify', './buildkitd.service'] },
-    { command: ['nix-instantiate', '--parse', 'nixos.nix'] },
-    { command: ['shellcheck', 'docker-node.sh', 'certificates.sh'] },
-  ])('$command', async ({ command }) => expect(await checkNodeFiles(command)).toBe(''))
-
-  test('and finds one in a wrong file', async () => {
-    expect(await checkNodeFiles(['nix-instantiate', '--parse', 'docker-node.sh'])).toContain('syntax error')
-    expect(await checkNodeFiles(['cloud-init', 'schema', '--config-file', 'nixos.nix'])).toContain('exited with 1')
   })
 })
