@@ -1,5 +1,6 @@
 // Checks the structure of src/: imports follow the rooms (rooms.mjs), no files import each other in a circle, by value
-// or by type, every export has a user, and no folder has a name that tools skip.
+// or by type, every export has a user, and no folder has a name that tools skip. Also checks that the tests of
+// `npm test` import nothing that installs optional tools.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,11 +21,19 @@ function namesIn(clause) {
   return (clause?.elements ?? []).map((element) => (element.propertyName ?? element.name).text)
 }
 
-/** What a file imports, as [path, name] (`*` for all of it), and what it exports. */
+/** Whether a statement imports or exports types only, and so does not load the other file. */
+function isTypeOnly({ importClause, exportClause, isTypeOnly: ofTypes }) {
+  const elements = importClause?.namedBindings?.elements ?? exportClause?.elements ?? []
+  const each = !importClause?.name && elements.length > 0 && elements.every((element) => element.isTypeOnly)
+  return ofTypes === true || importClause?.isTypeOnly === true || each
+}
+
+/** What a file imports, as [path, name] (`*` for all of it), which files it loads, and what it exports. */
 function readModule(file) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)
   const resolve = (specifier) => normalize(join(dirname(file), specifier))
   const imports = []
+  const loads = []
   const exports = []
   const visit = (node) => {
     const specifier = node.moduleSpecifier?.text ?? dynamicImport(node)
@@ -32,12 +41,13 @@ function readModule(file) {
       const names = namesIn(node.importClause?.namedBindings ?? node.exportClause)
       const whole = names.length === 0 ? ['*'] : names
       imports.push(...whole.map((name) => [resolve(specifier), name]))
+      if (!isTypeOnly(node)) loads.push(resolve(specifier))
     }
     if (node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) exports.push(...declaredNames(node))
     ts.forEachChild(node, visit)
   }
   visit(source)
-  return { imports, exports }
+  return { imports, loads, exports }
 }
 
 function dynamicImport(node) {
@@ -72,8 +82,19 @@ function findCircles(graph) {
   return circles
 }
 
+/** The files by which one loads another one, from the first to the last; undefined if it does not. */
+function pathTo(target, file, modules, seen = new Set()) {
+  if (file === target) return [file]
+  seen.add(file)
+  for (const next of modules.get(file)?.loads ?? []) {
+    const rest = seen.has(next) ? undefined : pathTo(target, next, modules, seen)
+    if (rest) return [file, ...rest]
+  }
+  return undefined
+}
+
 const sources = new Map(filesBelow('src').map((file) => [file, readModule(file)]))
-const others = [...filesBelow('__tests__')].map(readModule)
+const others = new Map(filesBelow('__tests__').map((file) => [file, readModule(file)]))
 const problems = []
 
 for (const [file, { imports }] of sources) {
@@ -86,10 +107,20 @@ for (const [file, { imports }] of sources) {
 const graph = new Map([...sources].map(([file, { imports }]) => [file, new Set(imports.map(([to]) => to))]))
 for (const circle of findCircles(graph)) problems.push(`import cycle: ${circle.join(', ')}`)
 
-const used = new Set([...sources.values(), ...others].flatMap(({ imports }) => imports.map((pair) => pair.join(' '))))
+const used = new Set(
+  [...sources.values(), ...others.values()].flatMap(({ imports }) => imports.map((pair) => pair.join(' '))),
+)
 for (const [file, { exports }] of sources) {
   const unused = exports.filter((name) => !used.has(`${file} ${name}`) && !used.has(`${file} *`))
   for (const name of unused) problems.push(`${file}: no other file imports ${name}: do not export it`)
+}
+
+/** Tests that `npm test` runs, and their helpers. */
+const isBase = (file) => /^__tests__\/(e2e\/|(?!integrations\/).*\.test\.ts$)/.test(file)
+for (const file of [...others.keys()].filter(isBase)) {
+  const path = pathTo('__tests__/farm/optional-tools.ts', file, others)
+  const hint = '`npm test` installs no optional tools: move this file to __tests__/integrations'
+  if (path) problems.push(`${path.join(' imports ')}: ${hint}`)
 }
 
 for (const folder of ['src', '__tests__'].flatMap((top) => readdirSync(top, { recursive: true })))
