@@ -20,16 +20,23 @@ const dir = mkdtempSync(join(tmpdir(), 'image-workflow-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** Runs the step that plans the jobs, as a runner would. */
-function plan(platforms: string, runners = '{}'): { code: number | null; log: string; jobs: unknown } {
+function plan(
+  platforms: string,
+  runners = '{}',
+  annotations = '',
+): { code: number | null; log: string; jobs: unknown; annotations: unknown } {
   const output = join(dir, `output-${Math.random()}`)
   const script = asText(stepsOf('plan')[0]?.['run'])
   const { status, stdout } = spawnSync(process.execPath, ['-'], {
     input: script,
     encoding: 'utf8',
-    env: { PLATFORMS: platforms, RUNNERS: runners, GITHUB_OUTPUT: output },
+    env: { PLATFORMS: platforms, RUNNERS: runners, ANNOTATIONS: annotations, GITHUB_OUTPUT: output },
   })
-  const jobs: unknown = status === 0 ? JSON.parse(readFileSync(output, 'utf8').replace('jobs=', '')) : undefined
-  return { code: status, log: stdout, jobs }
+  const lines = status === 0 ? readFileSync(output, 'utf8').trim().split('\n') : []
+  const outputs = Object.fromEntries(
+    lines.map((line) => [line.replace(/=.*/, ''), JSON.parse(line.replace(/^\w+=/, '')) as unknown]),
+  )
+  return { code: status, log: stdout, jobs: outputs['jobs'], annotations: outputs['annotations'] }
 }
 
 describe('the plan', () => {
@@ -45,6 +52,20 @@ describe('the plan', () => {
     expect(plan('linux/arm64', '{"linux/arm64":"arm-large"}').jobs).toEqual([
       { part: 0, platform: 'linux/arm64', runner: 'arm-large' },
     ])
+  })
+
+  const ofIndex = 'manifest-descriptor[linux/amd64]:a=b,c\nindex-descriptor:d=e'
+  test.each<[annotations: string, build: string, merge: string]>([
+    ['', '', ''],
+    ['a=b\n\nmanifest:c=d', 'a=b\nmanifest:c=d', ''],
+    ['index:a=b\nc=index:d', 'c=index:d', 'index:a=b'],
+    ['manifest, index:a=x:y=z', 'manifest:a=x:y=z', 'index:a=x:y=z'],
+    [ofIndex, '', ofIndex],
+    ['"index,manifest[linux/arm64]:a=b ""c"""', '"manifest[linux/arm64]:a=b ""c"""', '"index:a=b ""c"""'],
+    // The build jobs report what is wrong, before anything is built.
+    ['indx:a=b\nindex', 'indx:a=b\nindex', ''],
+  ])('gives the annotations %j to the jobs that set them', (annotations, build, merge) => {
+    expect(plan('linux/amd64', '{}', annotations).annotations).toEqual({ build, merge })
   })
 
   test.each([
