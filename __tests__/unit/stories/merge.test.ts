@@ -164,6 +164,7 @@ describe('the merge story', () => {
       expect((await mergeAny(registry, { sign: 'keyless' }, options)).result).toBeUndefined()
       // As the reusable workflow passes them.
       expect((await mergeAny(registry, { digests: '["[]","[]",""]' }, options)).result).toBeUndefined()
+      expect((await mergeAny(registry, { digests: '\n\n' }, options)).result).toBeUndefined()
     })
     await withParts(both, async (registry) => {
       const failing = mergeAny(registry, { sign: 'key', 'sign-key': '' }, options)
@@ -183,6 +184,23 @@ describe('the merge story', () => {
   ])('quotes what it cannot read in `digests`: %s', async (_, digests, issue) => {
     await withParts([], async (registry) => {
       await expect(merge(registry, { digests })).rejects.toMatchObject({ issues: [{ input: 'digests', ...issue }] })
+    })
+  })
+
+  // Of jobs without the output, or of steps without an `id`.
+  test.each(['[]', '["",""]', '["[]"]', 'null', '""', '\n', ' \n \n'])(
+    'fails if the outputs in `digests` are empty: %j',
+    async (digests) => {
+      await withParts(both, async (registry) => {
+        await expect(merge(registry, { digests })).rejects.toMatchObject({ issues: [{ input: 'digests' }] })
+        expect(tagged(registry)).toEqual([])
+      })
+    },
+  )
+
+  test('accepts every part without `digests`', async () => {
+    await withParts(both, async (registry) => {
+      expect((await merge(registry, { digests: '' })).published).toHaveLength(1)
     })
   })
 

@@ -2,7 +2,7 @@ import { asRecord, asText, isRecord, tryParseJson } from '../../lib/json.ts'
 import { parsePlatform, type Platform } from '../../lib/platform.ts'
 import { isDigest } from '../../registry/manifest.ts'
 import { failFor } from '../diagnostics.ts'
-import type { InputSource } from '../source.ts'
+import { variableOf, type InputSource } from '../source.ts'
 
 /** A part that a build job reported in its output `results`. */
 export interface ListedPart {
@@ -16,15 +16,22 @@ const form =
   'write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`; for a ' +
   'matrix, give each of its jobs an output of its own, and write `${{ toJSON(needs.build.outputs.*) }}`'
 
+const noResults =
+  'a build job without results has failed or pushed nothing, or the `id` of its step, its `outputs` or the `needs` of ' +
+  'this job is missing'
+
 // act evaluates `x.*` at the end of an expression to `x`: pkg/exprparser/interpreter.go, evaluateArrayDeref.
 const objectForm =
   'is the object with all outputs of one job, not a list of results: write `${{ toJSON(needs.build.outputs.*) }}`. ' +
   'act and runners with its code pass the object for this too, and do not join the outputs of a matrix: there, write ' +
   'one job per platform, and `${{ toJSON(needs.*.outputs.results) }}`'
 
-/** `digests`: the outputs `results` of the build jobs, one per line or as a JSON list. Undefined if not given. */
-export function parseListedParts({ text, event, report }: InputSource): readonly ListedPart[] | undefined {
-  const given = text('digests')
+/**
+ * `digests`: the outputs `results` of the build jobs, one per line or as a JSON list. Undefined if not given. Lines
+ * whose outputs are all empty are given: they must not mean that every part is accepted.
+ */
+export function parseListedParts({ env, event, report }: InputSource): readonly ListedPart[] | undefined {
+  const given = env[variableOf('digests')] ?? ''
   if (given === '') return undefined
   const fail = failFor(report, 'digests')
   const whole = tryParseJson(given)
@@ -35,7 +42,7 @@ export function parseListedParts({ text, event, report }: InputSource): readonly
   if (invalid !== undefined) fail(isRecord(whole) ? objectForm : `is not a list of results: ${form}`, quote(invalid))
   // Jobs whose token can only read push nothing.
   else if (valid.length === 0 && event.readOnlyTrigger === undefined)
-    fail(`has no part: ${form}; a build job without results has failed or pushed nothing`)
+    fail(`has no part: ${form}; ${noResults}`)
   return valid
 }
 
