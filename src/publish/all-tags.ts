@@ -42,7 +42,7 @@ interface RestoredTag {
  */
 export async function updateAllTags(destinations: readonly Destination[], context: TagContext): Promise<void> {
   const { updated, failed, restored } = await tryUpdateAllTags(destinations, context)
-  if (restored) throw immutableTags(failed, restored)
+  if (restored) throw immutableTags({ updated, failed }, restored)
   updated.forEach((tag) => context.log.debug(`Updated ${tag}`))
   if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
 }
@@ -132,8 +132,9 @@ export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
   })
 }
 
-function immutableTags(refused: TagUpdates['failed'], restored: readonly RestoredTag[]): UserError {
-  const [{ tag, error } = { tag: '', error: undefined }] = refused
+function immutableTags({ updated, failed }: TagUpdates, restored: readonly RestoredTag[]): UserError {
+  const [{ tag, error } = { tag: '', error: undefined }] = failed
+  const isListed = (one: string) => restored.some((each) => each.tag === one)
   return new UserError({
     code: 'registry',
     message: `The tag ${tag} is immutable and names another image`,
@@ -141,7 +142,9 @@ function immutableTags(refused: TagUpdates['failed'], restored: readonly Restore
       'Use a new tag, or delete the old one in the registry.' +
       (restored.length === 0 ? '' : ' Tags in the list with `restored` name their earlier image again.'),
     details: [
-      ...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
+      // Tags without an earlier image stay.
+      ...updated.filter((one) => !isListed(one)).map((one) => `updated:     ${one}`),
+      ...failed.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
       ...restored.map((one) =>
         one.failure === undefined ? `restored:    ${one.tag}` : `not restored: ${one.tag} (${one.failure})`,
       ),

@@ -124,6 +124,7 @@ describe('publish', () => {
         const error = (await publishing.catch((error: unknown) => error)) as UserError
         expect(error.message).toBe(`The tag ${registry.host}/acme/mirror:v1.0.0 is immutable and names another image`)
         expect([...registry.tags.keys()]).toEqual(['acme/app:v1.0.0'])
+        expect(error.details[0]).toBe(`updated:     ${registry.host}/acme/app:v1.0.0`)
       },
       paths,
     )

@@ -41,8 +41,7 @@ export function parseListedParts({ env, event, report }: InputSource): readonly 
   const valid = entries.flatMap((entry) => parseEntry(entry) ?? [])
   if (invalid !== undefined) fail(isRecord(whole) ? objectForm : `is not a list of results: ${form}`, quote(invalid))
   // Jobs whose token can only read push nothing.
-  else if (valid.length === 0 && event.readOnlyTrigger === undefined)
-    fail(`has no part: ${form}; ${noResults}`)
+  else if (valid.length === 0 && event.readOnlyTrigger === undefined) fail(`has no part: ${form}; ${noResults}`)
   return valid
 }
 
