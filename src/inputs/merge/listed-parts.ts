@@ -17,8 +17,8 @@ const form =
   'matrix, give each of its jobs an output of its own, and write `${{ toJSON(needs.build.outputs.*) }}`'
 
 const noResults =
-  'a build job without results has failed or pushed nothing, or the `id` of its step, its `outputs` or the `needs` of ' +
-  'this job is missing'
+  'a build job without results has failed or pushed nothing, or the `id` of its step, its `outputs` or the `needs` ' +
+  'of this job is missing'
 
 // act evaluates `x.*` at the end of an expression to `x`: pkg/exprparser/interpreter.go, evaluateArrayDeref.
 const objectForm =
