@@ -262,6 +262,12 @@ describe('docs/tags.md', () => {
     expect(await tagsOf(versions, 'push', 'refs/tags/v1.2.3')).toEqual(['1', '1.2', '1.2.3', 'latest'])
     expect(await tagsOf(versions, 'push', 'refs/tags/v0.2.3')).toEqual(['0.2', '0.2.3', 'latest'])
   })
+
+  test('the list with `1` gives a tag for every event of the quick start, and for a schedule', async () => {
+    expect(await tagsOf(versions, 'push', 'refs/heads/main')).toEqual(['main'])
+    expect(await tagsOf(versions, 'schedule', 'refs/heads/main')).toEqual(['main', 'nightly'])
+    expect(await tagsOf(versions, 'pull_request', 'refs/pull/17/merge')).toEqual([`pr-${event.runId}`])
+  })
 })
 
 describe('docs/signing.md', () => {
