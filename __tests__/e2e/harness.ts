@@ -159,9 +159,20 @@ export async function emptyBuildkitds(farm: Farm): Promise<void> {
         if (code !== 0) throw new Error(stderr)
         return stdout.trim() === ''
       }
-      await waitFor(`the end of the cache on ${node.name}`, isEmpty)
+      // BuildKit 0.34 does not release every result of a step that failed.
+      await waitFor(`the end of the cache on ${node.name}`, isEmpty, 5000).catch(() => replaceBuildkitd(node))
     }),
   )
+}
+
+async function replaceBuildkitd(node: FarmNode): Promise<void> {
+  const { code, stderr } = await node.exec(
+    'pid=$(pgrep -of "^/opt/farm/buildkitd --addr=unix:///run/buildkit/") && kill "$pid" && ' +
+      'timeout 30 sh -c "while grep -q buildkitd /proc/$pid/cmdline; do sleep 0.05; done" 2>/dev/null; ' +
+      'rm -rf /var/lib/buildkit/farm /share/buildkitd.sock',
+  )
+  if (code !== 0) throw new Error(stderr)
+  await node.startBuildkitd()
 }
 
 /** Runs up to `most` at a time: enough to use two processors, few enough not to slow each other down. */
