@@ -219,7 +219,7 @@ class RegistryCleanup {
     return audit
   }
 
-  /** Reads the tags anew: a plan that follows keeps what has a tag by now. */
+  /** Reads the tags again: a plan that follows keeps what has a tag by now. */
   async #auditTags(): Promise<Audit> {
     await this.#inventory.readTags()
     return await auditTags(this.#repository, this.#inventory.snapshot)
