@@ -6,7 +6,7 @@
 #   sh certificates.sh client ci                       client-ci/{ca,cert,key}.pem, one year
 #
 # To renew a certificate, run the same command again and replace the files. Never copy ca-key.pem to another machine:
-# who has it can issue certificates. Use one CA for releases and another one for pull requests.
+# everyone who has it can issue certificates. Use one CA for releases and another one for pull requests.
 set -eu
 umask 077
 
