@@ -168,7 +168,7 @@ describe('a run for a fork', () => {
     expect(await storedIndex(farm, image, 'main')).toBeUndefined()
     expect(main.warnings).toEqual(
       expect.arrayContaining([
-        'The login is not used because its `password` is empty; nothing is pushed.',
+        'The login is not used, because its `password` is empty. The run continues, because it pushes nothing.',
         expect.stringMatching(/^The secret `key` has no value, so the build does not get it/),
       ]),
     )

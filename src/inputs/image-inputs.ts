@@ -18,11 +18,11 @@ import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } fro
 
 const readOnlyTriggers = {
   fork:
-    'this run builds a pull request from a fork, whose token can only read. `push: true` pushes with ' +
-    'another login.',
+    'this run builds a pull request from a fork, whose token can only read. To push with another login, set ' +
+    '`push: true`.',
   Dependabot:
-    'Dependabot triggered this run, whose token can only read by default. `push: true` pushes, with ' +
-    '`permissions: packages: write` or with another login.',
+    'Dependabot triggered this run, whose token can only read by default. To push, set `push: true`, and ' +
+    '`permissions: packages: write` or another login.',
 }
 
 /** Parses `push`: by default an image is pushed unless other inputs, or the run's token, are for something else. */

@@ -86,12 +86,12 @@ describe('push, in a run whose token can only read', () => {
     [
       'fork',
       'Nothing is pushed, because this run builds a pull request from a fork, whose token can only read. ' +
-        '`push: true` pushes with another login.',
+        'To push with another login, set `push: true`.',
     ],
     [
       'Dependabot',
       'Nothing is pushed, because Dependabot triggered this run, whose token can only read by default. ' +
-        '`push: true` pushes, with `permissions: packages: write` or with another login.',
+        'To push, set `push: true`, and `permissions: packages: write` or another login.',
     ],
   ] as const)('%s: `false` by default, with a notice', async (trigger, notice) => {
     const { push, notes, warnings } = await readOnly(trigger)

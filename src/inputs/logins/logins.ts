@@ -38,7 +38,10 @@ export async function parseLogins(
   // As if the login step had an `if`: a run for a fork builds without secrets.
   const canOmit = (registry: string): boolean => {
     const at = registry === '' ? '' : ` at ${registry}`
-    if (!push) warn(`The login${at} is not used because its \`password\` is empty; nothing is pushed.`)
+    if (!push)
+      warn(
+        `The login${at} is not used, because its \`password\` is empty. The run continues, because it pushes nothing.`,
+      )
     return !push
   }
   const registries = [...new Set(images.map(({ registry }) => registry))]

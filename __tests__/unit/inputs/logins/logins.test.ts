@@ -127,7 +127,10 @@ describe('logins', () => {
     const { logins, warnings } = await read({ push: 'false', ...given })
     expect([logins, warnings]).toEqual([
       [],
-      [`The login${where} is not used because its \`password\` is empty; nothing is pushed.`],
+      [
+        `The login${where} is not used, because its \`password\` is empty. ` +
+          'The run continues, because it pushes nothing.',
+      ],
     ])
     await expect(read(given)).rejects.toThrow(InputError)
   })
@@ -189,7 +192,7 @@ describe('logins', () => {
       expect([left, said]).toEqual(
         expected === 'token'
           ? [logins, []]
-          : [logins.slice(0, 1), [`${host}: using the existing login instead of the token.`]],
+          : [logins.slice(0, 1), [`${host}: using the existing login instead of \`github-token\`.`]],
       )
     })
   })
