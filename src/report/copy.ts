@@ -54,7 +54,9 @@ export function renderCopySummary(result: CopyResult, took: number): string {
 }
 
 function formatReferrers({ referrers }: CopyResult): string {
-  return referrers === 0 ? '' : `, with ${referrers} signature${referrers === 1 ? '' : 's'} or attestations`
+  return referrers === 0
+    ? ''
+    : `, with ${referrers === 1 ? '1 signature or attestation' : `${referrers} signatures or attestations`}`
 }
 
 const states: Readonly<Record<TagState, string>> = {
@@ -75,7 +77,7 @@ function formatTransfer(transfer: Transfer | undefined): string {
   const parts = [
     [blobs.uploaded, `uploaded (${formatBytes(bytes)})`],
     [blobs.mounted, 'mounted'],
-    [blobs.existing, 'there already'],
+    [blobs.existing, 'already there'],
   ] as const
   const counted = parts.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]))
   return `; layers: ${counted.length === 0 ? 'nothing to transfer' : counted.join(', ')}`

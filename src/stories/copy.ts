@@ -177,9 +177,9 @@ function sourceErrorOptions(message: string, hint: string | undefined) {
 }
 
 function describeImage({ platforms, to }: Inputs, { root, tree, sourceDigest }: SourceImage): readonly string[] {
-  const subset = `Only ${platforms.join(', ')}: the digest is ${root.digest} instead of ${sourceDigest}.`
-  const signatures = 'Signatures of the whole image do not apply to it.'
-  const foreign = `${tree.foreign} layers are not in the registry, but at a URL in the image: they stay there.`
+  const subset = `Copies only ${platforms.join(', ')}, so the digest is ${root.digest} instead of ${sourceDigest}.`
+  const signatures = 'Signatures of the whole image do not apply to the copy.'
+  const foreign = `${tree.foreign} layers are not copied: they are not in the registry, but at a URL in the image.`
   return [
     ...(root.digest === sourceDigest ? [] : [`${subset} ${signatures}`]),
     ...(tree.foreign === 0 ? [] : [foreign]),

@@ -401,7 +401,7 @@ test('a temporary image is promoted with a warning, unless it gets a tag that st
     const promote = async (from: string, to: string) =>
       (await copy({ from: nameOf(registry, from), to: to.replaceAll('@', nameOf(registry, '')) })).notes
     expect(await promote(':pr-17000000001', '@:stable, @:tested')).toEqual([
-      expect.stringMatching(/^The image is a temporary one of the run 17000000001: when `stable`, `tested` names/),
+      expect.stringMatching(/^The image is an ephemeral image of the run 17000000001: when `stable`, `tested` names/),
     ])
     expect(await promote(':pr-17000000001', '@:stable\n@:stable-0123abc')).toEqual([])
     expect(await promote(':pr-17000000001', '@:1.2.3')).toEqual([])
@@ -419,7 +419,7 @@ test('Docker’s media types and foreign layers stay as they are', async () => {
     const index = content(JSON.stringify(document), dockerManifest)
     await source.hands.push({ index, children: [], intermediates: [], blobs: [config, layer] }, ['1'])
     const { notes } = await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
-    expect(notes).toEqual([expect.stringContaining('1 layers are not in the registry')])
+    expect(notes).toEqual([expect.stringContaining('1 layers are not copied: they are not in the registry')])
     expect(target.manifests.get(index.digest)?.mediaType).toBe(dockerManifest)
     expect([...target.blobs.keys()].sort()).toEqual([config.digest, layer.digest].sort())
   })

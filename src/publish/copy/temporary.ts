@@ -17,7 +17,7 @@ export function describeTemporary(root: Manifest, to: readonly TagReference[]): 
   if (tags.length === 0) return []
   const names = [...new Set(tags)].join(', ')
   return [
-    `The image is a temporary one of the run ${run}: when ${names} names another image, a cleanup deletes this one. ` +
-      'To keep it, add a tag with the version or the commit to `to`, such as `stable-0123abc`.',
+    `The image is an ephemeral image of the run ${run}: when ${names} names another image, a cleanup deletes this ` +
+      'one. To keep it, add a tag with the version or the commit to `to`, such as `stable-0123abc`.',
   ]
 }
