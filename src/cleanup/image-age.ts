@@ -40,7 +40,8 @@ export class ImageAges {
 
   async of({ digest, tags, pushedAt, taggedAt }: TaggedImage): Promise<ImageAge> {
     if (taggedAt !== undefined) return { publishedAt: taggedAt }
-    if (tags.length > 1) return { unknown: `it has the tags ${tags.join(', ')}, and may have been pushed again` }
+    if (tags.length > 1)
+      return { unknown: `it has the tags ${tags.join(', ')}, so it may be an older image that was pushed again` }
     const content = this.#contents.get(digest) ?? readContent(this.#repository, digest)
     this.#contents.set(digest, content)
     return ageOf(await content, pushedAt, this.#repository.backend.capabilities.listsById)
@@ -55,7 +56,9 @@ function ageOf({ builtAt, created, isOfOneRun }: Content, pushedAt: number | und
   if (pushedAt === undefined) return { unknown: 'the API does not list it yet' }
   if (builtAt !== undefined) return { publishedAt: Math.max(builtAt, pushedAt) }
   if (isOfOneRun || created.some((time) => isTimeOfBuild(time, pushedAt))) return { publishedAt: pushedAt }
-  return { unknown: 'its content may be reproducible (no provenance, and no time of a build), and pushed again' }
+  return {
+    unknown: 'it has neither provenance nor the time of its build, so it may be an older image that was pushed again',
+  }
 }
 
 const day = 24 * 60 * 60 * 1000

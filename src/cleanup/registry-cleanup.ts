@@ -199,7 +199,7 @@ class RegistryCleanup {
     const isIndex = this.#inventory.manifests.get(digest)?.kind === 'index'
     if (!isIndex) await this.#inventory.readNewestPage()
     else if (await isLastProof(this.#repository, digest))
-      throw new NotDeletedError('only this index links an attestation to its run: the attestation is deleted first.')
+      throw new NotDeletedError('only this index names the run of an attestation, which must be deleted first.')
   }
 
   async #untag(digest: string, tag: string): Promise<void> {

@@ -79,7 +79,7 @@ function limit(verdicts: Map<string, TagVerdict>, tags: readonly DatedTag[]): Ma
   const expired = tags.filter(({ tag }) => verdicts.get(tag)?.isExpired)
   const oldestFirst = [...expired].sort((a, b) => (a.age.publishedAt ?? 0) - (b.age.publishedAt ?? 0))
   const now = new Set([...new Set(oldestFirst.map(({ digest }) => digest))].slice(0, maxExpired))
-  const reason = `one cleanup deletes ${maxExpired} images by their number. A later cleanup deletes it.`
+  const reason = `one cleanup deletes at most ${maxExpired} images with \`keep-n-tagged\`. A later cleanup deletes it.`
   for (const { tag, digest } of expired) if (!now.has(digest)) verdicts.set(tag, { isExpired: false, digest, reason })
   return verdicts
 }

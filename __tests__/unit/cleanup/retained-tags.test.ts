@@ -166,7 +166,7 @@ describe('the age of an image, where the API reports no times', () => {
   test('is unknown with several tags: the image may have been published again', async () => {
     const here = store()
     const [image, other] = [here.built(ago(9), provenanceV1(ago(9))), here.built(ago(8), provenanceV1(ago(8)))]
-    const several = 'its age is unknown: it has the tags n-1, n-3, and may have been pushed again.'
+    const several = 'its age is unknown: it has the tags n-1, n-3, so it may be an older image that was pushed again.'
     expect(await reasons(here, { 'n-1': image, 'n-2': other, 'n-3': image })).toEqual({
       'n-1': several,
       'n-2': 'one of the 1 newest of `n-*`.',

@@ -299,8 +299,10 @@ describe('images that may be newer than they look', () => {
     return Object.fromEntries(kept.map(({ subject, reason }) => [subject, reason]))
   }
   const maybeReproducible =
-    'its age is unknown: its content may be reproducible (no provenance, and no time of a build), and pushed again.'
-  const several = 'its age is unknown: it has the tags nightly-1, nightly-3, and may have been pushed again.'
+    'its age is unknown: it has neither provenance nor the time of its build, ' +
+    'so it may be an older image that was pushed again.'
+  const several =
+    'its age is unknown: it has the tags nightly-1, nightly-3, so it may be an older image that was pushed again.'
 
   test('the same image is published again under another tag: A, B, A', async () => {
     const here = used()

@@ -40,7 +40,7 @@ export async function untagByCopy(options: UntagOptions, { digest }: PackageVers
     if (!now) continue
     const others = now.tags.filter((other) => other !== tag)
     if (others.length > 0)
-      throw new NotDeletedError(`its copy, which is deleted for this, also has the tag ${others.join(', ')}.`)
+      throw new NotDeletedError(`the copy, which was made to delete this tag, also has the tag ${others.join(', ')}.`)
     await options.remove(now)
     return
   }
