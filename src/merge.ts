@@ -14,7 +14,7 @@ const record = new RunRecord()
 
 const merge = async () => {
   if (job.event.trust === 'fork') {
-    job.log.info('This run has the level `fork`: its jobs pushed no parts, and nothing was pushed.')
+    job.log.info('This run has the level `fork`: its jobs pushed no parts, so there is nothing to merge.')
     return
   }
   const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job, record))
@@ -28,7 +28,7 @@ const merge = async () => {
   preloadReport('merge')
   const result = await merged
   if (result) await reportMerge(result, performance.now() - began)
-  else job.log.info('The token of this run can only read: its jobs pushed no parts, and nothing was merged.')
+  else job.log.info('The token of this run can only read: its jobs pushed no parts, so there is nothing to merge.')
 }
 
 await job.run(() => withTelemetry(job, { action: 'merge', record }, merge))

@@ -76,7 +76,7 @@ async function undoLeftovers(own: string, env: Env, common: Common): Promise<voi
     for (const leftover of await takeLeftovers(own))
       if (common.signals.exitCode() === undefined) await undoLeftover(leftover, env, common)
   } catch (error) {
-    plainOutput.print(`warning: What killed commands left was not removed: ${errorMessage(error)}`)
+    plainOutput.print(`warning: The leftovers of killed commands were not removed: ${errorMessage(error)}`)
   }
 }
 

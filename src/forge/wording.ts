@@ -21,7 +21,7 @@ const wordings = {
   },
   cancelled: {
     ci: 'Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build',
-    commandLine: 'Stopped by a signal, as of Ctrl-C',
+    commandLine: 'Stopped by a signal, for example Ctrl-C',
   },
   cancelledHint: {
     ci:

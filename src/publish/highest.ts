@@ -59,7 +59,7 @@ export async function updateByVersion(
     moving.filter(({ reference }) => !isMoving(reference, decided[at]?.moving ?? [])),
   )
   const others = [...left.map(({ reference }) => reference), ...corrected.flat()].map(formatTagReference)
-  others.forEach((tag) => context.log.info(`${tag} names a higher version (\`latest=highest\`).`))
+  others.forEach((tag) => context.log.info(`${tag} stays at a higher version (\`latest=highest\`).`))
   return new Set(others)
 }
 
@@ -133,7 +133,7 @@ async function pointTo(
 ): Promise<void> {
   const { client, repository } = destination
   const found = await unlessNotFound(client.getManifest(repository.path, from)).catch((error: unknown) => {
-    throw notCompared(`${formatTagReference(reference)} could not be corrected to ${from}`, error)
+    throw notCompared(`${formatTagReference(reference)} could not be set to the higher version ${from}`, error)
   })
   if (found) await putTag(destination, reference, found, context)
 }

@@ -229,7 +229,7 @@ function describePublished(stored: readonly StoredIndex[], { verification, other
 
 const noTag = 'No tag was updated.'
 const storeHints = {
-  mismatch: `${noTag} What the nodes pushed does not match the inputs; see the lines above.`,
+  mismatch: `${noTag} The pushed images do not match the inputs: see the lines above.`,
   denied: `${noTag} Check \`username\` and \`password\`, and that this login has permission to push.`,
   failed: `${noTag} Run the job again; if the error persists, check the registry’s status.`,
 }

@@ -81,7 +81,7 @@ const permanent =
   /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
 const certificateHint = 'set `ca` for it in `registries`, or name a file with its authority in NODE_EXTRA_CA_CERTS'
 
-const addressHint = 'if it may, list that host in `registries`'
+const addressHint = 'if this is intended, list that host in `registries`'
 
 /** The error for a request that got no complete response. */
 export function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {

@@ -66,7 +66,7 @@ async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
 async function undoWithoutJournal(request: UndoRequest, ports: UndoPorts): Promise<void> {
   const { log } = ports
   const lost = `The journal of this run in ${request.dir.path} is lost`
-  log.info(`${lost}: what has the id of the run is removed.`)
+  log.info(`${lost}: the action removes builders and tags with the id of the run.`)
   const found = await Promise.all([undoOnNodes(request, ports), deleteFoundImages(request, ports)])
   if (found.includes(true)) log.warn(`${lost}. ${lostHint}`)
 }

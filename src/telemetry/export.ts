@@ -12,6 +12,7 @@ import type { SignalSettings } from '../inputs/telemetry.ts'
 const longestExport = 2000
 /** Characters of an answer that are read. */
 const longestAnswer = 65_536
+const movedEndpoint = 'redirects to another address, which is not followed: set the final one in `otlp-endpoint`'
 
 /**
  * Sends a request to a collector, once: a run does not wait for one that is down.
@@ -52,7 +53,7 @@ async function post(settings: SignalSettings, body: string, { env, signal }: Con
   })
   const answer = await readAnswer(response)
   // The headers are for this server alone.
-  if (response.status >= 300 && response.status < 400) return 'redirects, which is not followed: set its final address'
+  if (response.status >= 300 && response.status < 400) return movedEndpoint
   const isOk = response.status >= 200 && response.status < 300
   const message = asText(asRecord(tryParseJson(answer))['message'])
   if (!isOk) return `answers ${response.status}${message === '' ? '' : `: ${shorten(message)}`}`

@@ -204,7 +204,9 @@ describe('the undo story', () => {
     const removed = sent.filter((request) => request.startsWith('DELETE /containers/'))
     expect(removed).toEqual([`DELETE /containers/${names[0] ?? ''}?force=1&v=1`])
     expect(lines).toEqual([
-      expect.stringMatching(/^The journal of this run in \S+ is lost: what has the id of the run is removed\.$/),
+      expect.stringMatching(
+        /^The journal of this run in \S+ is lost: the action removes builders and tags with the id of the run\.$/,
+      ),
       expect.stringMatching(
         /^warning: The builder mab-\S+ on arm was not removed: arm does not answer\. The next run on this node/,
       ),

@@ -298,7 +298,11 @@ describe('a collector', () => {
     ['accepts', [200, '{}'], undefined],
     ['answers with nothing', [200], undefined],
     ['fails', [503, '{"message":"no space\\nleft"}'], /answers 503: no space\\nleft$/],
-    ['redirects', [307, '', { location: 'http://127.0.0.1:1/' }], /redirects, which is not followed/],
+    [
+      'redirects',
+      [307, '', { location: 'http://127.0.0.1:1/' }],
+      /redirects to another address, which is not followed/,
+    ],
     [
       'rejects a part',
       [200, '{"partialSuccess":{"rejectedSpans":"2","errorMessage":"old"}}'],

@@ -119,7 +119,7 @@ const failures: readonly SshFailure[] = [
     message: (where) => `The jump host of ${where} cannot connect to it`,
     hint: (target) =>
       `The line above has the reason. On ${lastJump(target)}, check that \`ssh-keyscan -p ${target.port} ` +
-      `${target.hostName ?? target.host}\` prints a key: its DNS and network count, not those of this runner.`,
+      `${target.hostName ?? target.host}\` prints a key. The jump host uses its own DNS and network.`,
   },
   {
     pattern: dropped,

@@ -43,8 +43,8 @@ export async function dropTokenIfJobHasLogin(
     const results = await Promise.all(here.map(check))
     if (results.includes(undefined)) return false
     const problem = results.find((result) => result !== '')
-    const suffix = problem === undefined ? '' : ` It could not be checked: ${problem}`
-    log.info(`${registry}: using the existing login instead of the token.${suffix}`)
+    const suffix = problem === undefined ? '' : ` The existing login could not be checked: ${problem}`
+    log.info(`${registry}: using the existing login instead of \`github-token\`.${suffix}`)
     return true
   }
   const replaced = await Promise.all(logins.map(isReplaced))
