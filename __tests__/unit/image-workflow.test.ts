@@ -110,6 +110,27 @@ describe('the jobs', () => {
     expect(notPassed('build', '.').filter((name) => !/^(sign|cosign)-?/.test(name))).toEqual([])
   })
 
+  // A new input of the action belongs into the workflow, or into one of these lists.
+  test('offer every input of the action, except those that have no use here', () => {
+    const withoutUse = {
+      'each job builds on the engine of its own runner, and only one platform': [
+        ...['nodes', 'builder', 'endpoint', 'append', 'driver', 'ssh-private-key', 'ssh-known-hosts', 'ssh-config'],
+        ...['fallback', 'fail-fast', 'keep-builder', 'keep-state', 'fork-secrets'],
+      ],
+      'that engine and its BuildKit have their usual settings': [
+        ...['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'buildkitd-config', 'cgroup-parent'],
+        ...['cache-binary', 'install'],
+      ],
+      'no other step follows in the job, and none comes before': [
+        ...['use', 'load', 'outputs', 'login', 'logout', 'ecr', 'ssh', 'secret-envs', 'secret-files'],
+      ],
+      'the workflow decides them': ['push', 'partial', 'call', 'dry-run', 'github-token'],
+    }
+    const offered = [...Object.keys(asRecord(call['inputs'])), ...Object.keys(asRecord(call['secrets']))]
+    const missing = inputsOf('.').filter((name) => !offered.includes(name))
+    expect(missing.sort()).toEqual(Object.values(withoutUse).flat().sort())
+  })
+
   test('use every input, and every secret where it is needed', () => {
     const used = (kind: string) =>
       new Set([...text.matchAll(new RegExp(`${kind}\\.([a-z-]+)`, 'g'))].map(([, name]) => name))
