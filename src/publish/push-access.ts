@@ -66,13 +66,12 @@ export class PushAccessCheck {
   #warnIfUnreachable(failure: UserError | undefined): void {
     const isNetwork = failure?.cause instanceof RegistryError && failure.cause.kind === 'network'
     if (!isNetwork || this.#stopped.signal.aborted) return
-    const details = failure.details.map(asSentence)
-    this.#request.warn([`${failure.message} from this runner.`, ...details, failure.hint].join(' '))
+    this.#request.warn([`${failure.message} from this runner.`, ...explain(failure)].join(' '))
   }
 
   #warnOfMirror(failure: UserError | undefined): void {
     if (failure && !this.#stopped.signal.aborted)
-      this.#request.warn(`${failure.message}, which is a mirror: the run continues. ${failure.details.join(' ')}`)
+      this.#request.warn([`${failure.message}, which is a mirror: the run continues.`, ...explain(failure)].join(' '))
   }
 
   #abortIfRefused(): void {
@@ -137,6 +136,11 @@ function accessHint(error: unknown): string {
   const { code = '', host } = error
   const [, hint = otherHint] = connectionHints.find(([pattern]) => pattern.test(code)) ?? []
   return hint.replaceAll('{host}', host)
+}
+
+/** The cause and the remedy, one sentence each. */
+function explain({ details, hint }: UserError): string[] {
+  return [...details.map(asSentence), hint]
 }
 
 function asSentence(text: string): string {

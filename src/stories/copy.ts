@@ -87,7 +87,7 @@ export async function planCopyOnly(
     warnings: [
       ...inputs.warnings,
       ...notes,
-      ...kept.map(({ reference }) => `${formatTagReference(reference)} is kept`),
+      ...kept.map(({ reference }) => `${formatTagReference(reference)} is not updated, since \`existing\` is \`keep\``),
     ],
     problems: problems.headlines,
   }

@@ -88,7 +88,10 @@ async function checkMirror(
   registries: RegistryAccess,
 ): Promise<Permission> {
   const { line, problem } = await checkPush(mirror, createClient, registries)
-  return { line: `${line} (mirror)`, ...(problem && { warning: `${problem.message}, which is a mirror` }) }
+  return {
+    line: `${line} (mirror)`,
+    ...(problem && { warning: `${problem.message}, which is a mirror: a run continues. ${problem.hint}` }),
+  }
 }
 
 /** Only a deletion shows whether it is allowed; but the API can be queried. */

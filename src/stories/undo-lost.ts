@@ -8,6 +8,7 @@ import { RunDir } from '../run/run-dir.ts'
 import type { UndoPorts, UndoRequest } from './undo-ports.ts'
 
 const nextRun = 'The next run on this node removes it.'
+const nextRuns = 'The next run on each node removes them.'
 
 /** Removes the builders of a run whose journal is lost, by their names. Never throws. @returns whether it found any */
 export async function undoOnNodes(
@@ -30,7 +31,7 @@ export async function undoOnNodes(
     }
     return collected.some(({ removed }) => removed.length > 0)
   } catch (error) {
-    log.warn(`The builders ${builder} on the nodes were not removed: ${errorMessage(error)}. ${nextRun}`)
+    log.warn(`The builders ${builder} on the nodes were not removed: ${errorMessage(error)}. ${nextRuns}`)
     return false
   } finally {
     await removeRunDir(dir.path).catch((error: unknown) => log.debug(errorMessage(error)))
