@@ -174,7 +174,12 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
   })),
   pull: pullRows('{image}'),
   download: [
-    { pattern: transient, code: 'busy', message: '{target}: {step} could not be downloaded', hint: 'Check the URL.' },
+    {
+      pattern: transient,
+      code: 'busy',
+      message: '{target}: {step} could not be downloaded',
+      hint: 'Check the URL, and that {machine} can reach it; then run the job again.',
+    },
     {
       pattern: any,
       code: 'build',
