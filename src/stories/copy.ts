@@ -179,7 +179,7 @@ function sourceErrorOptions(message: string, hint: string | undefined) {
 function describeImage({ platforms, to }: Inputs, { root, tree, sourceDigest }: SourceImage): readonly string[] {
   const subset = `Copies only ${platforms.join(', ')}, so the digest is ${root.digest} instead of ${sourceDigest}.`
   const signatures = 'Signatures of the whole image do not apply to the copy.'
-  const foreign = `${tree.foreign} layers are not copied: they are not in the registry, but at a URL in the image.`
+  const foreign = `Layers at a URL outside the registry are not copied; the image has ${tree.foreign}.`
   return [
     ...(root.digest === sourceDigest ? [] : [`${subset} ${signatures}`]),
     ...(tree.foreign === 0 ? [] : [foreign]),
