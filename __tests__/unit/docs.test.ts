@@ -232,10 +232,14 @@ describe('docs/command-line.md', () => {
 
 describe('docs/tags.md', () => {
   const page = readFileSync(join(root, 'docs/tags.md'), 'utf8')
-  const [list, versions] = yamlBlocks(page).map((yaml) => asRecord(load(yaml)))
+  const [list, proposals, versions] = yamlBlocks(page).map((yaml) => asRecord(load(yaml)))
 
   async function tagsOf(given: Readonly<Record<string, unknown>> | undefined, name: string, ref: string) {
+    const isProposal = ['pull_request', 'pull_request_target', 'merge_group'].includes(name)
+    const known = "contains('pull_request pull_request_target merge_group', github.event_name)"
     const evaluated = asText(given?.['tags'])
+      .replaceAll(`\${{ !${known} }}`, String(!isProposal))
+      .replace(`\${{ ${known} }}`, String(isProposal))
       .replace("${{ github.event_name != 'pull_request' }}", String(name !== 'pull_request'))
       .replace("${{ github.event_name == 'pull_request' }}", String(name === 'pull_request'))
       .replace("${{ !startsWith(github.ref, 'refs/tags/v0.') }}", String(!ref.startsWith('refs/tags/v0.')))
@@ -256,6 +260,15 @@ describe('docs/tags.md', () => {
     const defaults = await tagsOf(undefined, name, ref)
     expect(await tagsOf(list, name, ref)).toEqual(tags)
     expect(tags).toEqual(expect.arrayContaining(defaults ?? ['none']))
+  })
+
+  test.each([
+    ['push', 'refs/heads/main', ['main', commit]],
+    ['pull_request', 'refs/pull/17/merge', [`pr-${event.runId}`]],
+    ['pull_request_target', 'refs/heads/main', [`pr-${event.runId}`]],
+    ['merge_group', 'refs/heads/gh-readonly-queue/main/pr-17-0123abc', [`pr-${event.runId}`]],
+  ])('the rules for merge queues give no other tag to a proposal: %s %s', async (name, ref, tags) => {
+    expect(await tagsOf(proposals, name, ref)).toEqual(tags)
   })
 
   test('the list with `1` gives no `0`', async () => {
