@@ -279,7 +279,10 @@ describe('a registry with its own DELETE', () => {
     const { code, warnings, outputs } = await job.cleanup(inputs)
     expect([code, warnings]).toEqual([
       0,
-      [`${inputs['image'] ?? ''}: incomplete tags: v1. The report lists what is missing.`],
+      [
+        `${inputs['image'] ?? ''}: incomplete tags: v1. They refer to manifests that do not exist, which the report ` +
+          'lists. Push these tags again, or delete them.',
+      ],
     ])
     expect(outputs['report']).toContain(
       `1 of 1 tags refer to missing manifests: \`v1\` to \`${release.children[1]!.digest}\``,

@@ -113,7 +113,9 @@ export function findEscape(paths: readonly LocalPath[], workspace: string, read?
 }
 
 const leaves = 'a path leaves the workspace through a symbolic link'
-const hardLink = 'is also a file elsewhere (a hard link), which buildx would change or quote: delete it here.'
+const hardLink =
+  'is also a file elsewhere. buildx could change that file, or show its content in an error. Delete the link, or ' +
+  'replace it with a copy.'
 
 function pathError(input: string, problem: string, hint: string): UserError {
   return new UserError({ code: 'inputs', message: `\`${input}\`: ${problem}`, hint })

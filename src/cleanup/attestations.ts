@@ -7,6 +7,11 @@ import type { RegistryClient } from '../registry/client.ts'
 import { exists, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 import { neededBy } from './snapshot.ts'
 
+/** Why such an index stays. */
+export const lastProof =
+  'only this index proves which run pushed one of its attestations, and that attestation still exists. A later ' +
+  'cleanup tries again to delete both.'
+
 /**
  * Whether the index is the last proof of ownership (rule 3 in ownership.ts) of an attestation that exists in the
  * registry, which lists may not show. Attestations of a released image do not count, since the image needs them.

@@ -152,7 +152,15 @@ export function decide({ digest, removable, version, tags, needed, isOwned = tru
     return { action: mayUntag ? 'untag' : 'skip', reason }
   }
   if (!isOwned) return { action: 'untag', reason: 'nothing proves that only this run uses it, so the image is kept.' }
-  if (needed.has(digest))
-    return { action: 'skip', reason: 'another image started to refer to it during the cleanup, so it is kept.' }
+  if (needed.has(digest)) return { action: 'skip', reason: `${startedToRefer}, so it is kept.` }
   return { action: 'delete' }
+}
+
+const startedToRefer = 'another image started to refer to it during the cleanup'
+
+/** PURE: what happened to a manifest that was needed again right after its deletion. */
+export function neededAgain(isRestored: boolean): string {
+  return isRestored
+    ? `${startedToRefer}, so it was restored.`
+    : `${startedToRefer}, and it could not be restored. That image is incomplete: run again the job that pushed it.`
 }

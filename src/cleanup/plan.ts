@@ -219,7 +219,7 @@ function untaggedReason(digest: string, input: PlanInput, attestations: Readonly
   if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
   const kind = input.caches ? input.manifests.get(digest)?.kind : undefined
   if (kind === 'cache') return 'a later push replaced this cache'
-  return kind === 'history' ? 'a later run replaced these durations of earlier runs' : undefined
+  return kind === 'history' ? 'a later run replaced these build times (tag `buildcache-…-stats`)' : undefined
 }
 
 /** Times of earlier runs that a tag still names, but no cache any more. */

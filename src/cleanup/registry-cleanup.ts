@@ -2,7 +2,7 @@ import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
 import { refreshVersion, requireTime, readBlobSizes, type PackageRepository } from '../packages/repository.ts'
 import type { RunStatusCache } from '../forge/run-status.ts'
 import { errorMessage, isInternalError } from '../lib/errors.ts'
-import { findOrphans, isLastProof, unreferencedAttestations } from './attestations.ts'
+import { findOrphans, isLastProof, lastProof, unreferencedAttestations } from './attestations.ts'
 import { auditTags, findRestorable } from './audit.ts'
 import { Inventory } from './inventory.ts'
 import { createMode, type Mode, type RegistryCleanupRequest } from './mode.ts'
@@ -198,8 +198,7 @@ class RegistryCleanup {
   async #requireUnneeded(digest: string): Promise<void> {
     const isIndex = this.#inventory.manifests.get(digest)?.kind === 'index'
     if (!isIndex) await this.#inventory.readNewestPage()
-    else if (await isLastProof(this.#repository, digest))
-      throw new NotDeletedError('only this index names the run of an attestation, which must be deleted first.')
+    else if (await isLastProof(this.#repository, digest)) throw new NotDeletedError(lastProof)
   }
 
   async #untag(digest: string, tag: string): Promise<void> {

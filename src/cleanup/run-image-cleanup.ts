@@ -14,6 +14,7 @@ import { listVersions } from './listing.ts'
 import {
   decide,
   findOwnedManifests,
+  neededAgain,
   type Decision,
   type DecisionInput,
   type OwnedIndex,
@@ -299,8 +300,7 @@ class RunImageCleanup {
       if (!needed.has(digest)) continue
       const isRestored = await this.#repository.backend.restore(version)
       this.#deleted.delete(digest)
-      const outcome = isRestored ? 'so it was restored.' : 'and it could not be restored.'
-      this.#skip(new NotDeletedError(`another image started to refer to it during the cleanup, ${outcome}`), [digest])
+      this.#skip(new NotDeletedError(neededAgain(isRestored)), [digest])
     }
   }
 }

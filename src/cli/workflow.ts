@@ -37,7 +37,10 @@ export async function readWorkflow(
   const [step] = steps
   if (!step) throw new UsageError(`${source} has no step that uses multiarch-build${action}`)
   if (steps.length > 1)
-    throw new UsageError(`${source} has ${steps.length} such steps: name the job as in \`FILE:JOB\``)
+    throw new UsageError(
+      `${source} has ${steps.length} steps that use multiarch-build${action}: name a job with only one of them, as ` +
+        '`FILE:JOB`',
+    )
   const [values, skipped]: [Record<string, string>, Record<string, string>] = [{}, {}]
   for (const [name, value] of Object.entries(asRecord(step['with']))) {
     const text = await formatValue(value)

@@ -171,7 +171,9 @@ function retentionReason(
   }
   if (!state.completed) return `run ${run} is still running.`
   const age = now - state.endedAt
-  return age < olderThan ? `run ${run} ended only ${Math.max(0, Math.floor(age / 3_600_000))} h ago.` : undefined
+  return age < olderThan
+    ? `run ${run} ended only ${Math.max(0, Math.floor(age / 3_600_000))} h ago, which is less than \`older-than\`.`
+    : undefined
 }
 
 /** PURE: an id such that all runs with smaller ids ended long enough ago, since ids grow with time. */

@@ -52,8 +52,7 @@ export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Pr
   }
   for (const { name, audit } of results) {
     const broken = audit?.broken.map(({ tag }) => tag) ?? []
-    if (broken.length > 0)
-      ports.log.warn(`${name}: incomplete tags: ${broken.join(', ')}. The report lists what is missing.`)
+    if (broken.length > 0) ports.log.warn(`${name}: incomplete tags: ${broken.join(', ')}. ${incomplete}`)
   }
   return { results, errors: results.flatMap(({ errors }) => errors) }
 }
@@ -97,6 +96,8 @@ function missingRepository(name: string): UserError {
   return new UserError({ code: 'inputs', message: `image: the repository ${name} does not exist`, hint: unknownHint })
 }
 
+const incomplete =
+  'They refer to manifests that do not exist, which the report lists. Push these tags again, or delete them.'
 const unknownHint =
   'Check its spelling. Some registries remove a repository together with its last image: then remove it from `image`.'
 const mayBeMisspelled = 'If a build has pushed an image to it, check the spelling of `image`.'

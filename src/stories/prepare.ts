@@ -88,8 +88,8 @@ function logDifferences({ inputs: { push, settings }, dir, log }: Run, areEpheme
 }
 
 const ociTypes =
-  '`outputs`: the images of this run have OCI media types instead of Docker’s, since only their annotations prove ' +
-  'that the cleanup may delete them. Images with other `tags` than `pr-<run_id>` have Docker’s.'
+  '`outputs`: `oci-mediatypes=false` has no effect on images that the action deletes later. To delete them, it needs ' +
+  'an annotation, and Docker’s media types have none.'
 
 function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   mkdirSync(dirname(dir.dockerConfig), { mode: 0o700 })

@@ -176,7 +176,11 @@ describe('stays', () => {
         void declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001, status: 'queued', attempt: 2 }),
       /still running/,
     ],
-    ['a run that ended lately', (here) => void endRun(here.fake.state, 'acme/shop', 17000000001), /ended only 2 h ago/],
+    [
+      'a run that ended lately',
+      (here) => void endRun(here.fake.state, 'acme/shop', 17000000001),
+      /ended only 2 h ago, which is less than `older-than`/,
+    ],
     [
       'an unknown run',
       (here) => void forgetRun(here.fake.state, 'acme/shop', 17000000001),

@@ -198,6 +198,10 @@ describe('files', () => {
       await expect(readWorkflow('one.yml', action, context)).rejects.toThrow(
         `no step that uses multiarch-build${action}`,
       )
+      write('two.yml', ['jobs:', `  two: { steps: [${step(action)}, ${step(action)}] }`])
+      await expect(readWorkflow('two.yml', action, context)).rejects.toThrow(
+        `two.yml has 2 steps that use multiarch-build${action}: name a job with only one of them, as \`FILE:JOB\``,
+      )
     },
   )
 

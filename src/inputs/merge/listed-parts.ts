@@ -22,9 +22,10 @@ const noResults =
 
 // act evaluates `x.*` at the end of an expression to `x`: pkg/exprparser/interpreter.go, evaluateArrayDeref.
 const objectForm =
-  'is the object with all outputs of one job, not a list of results: write `${{ toJSON(needs.build.outputs.*) }}`. ' +
-  'act and runners with its code pass the object for this too, and do not join the outputs of a matrix: there, write ' +
-  'one job per platform, and `${{ toJSON(needs.*.outputs.results) }}`'
+  'is the object with all outputs of one job, not a list of results. On GitHub, write ' +
+  '`${{ toJSON(needs.build.outputs.*) }}`. In act, and in runners that contain its code such as those of Forgejo and ' +
+  'Gitea, this expression gives the object too: there, write one job per platform, and ' +
+  '`${{ toJSON(needs.*.outputs.results) }}`'
 
 /**
  * `digests`: the outputs `results` of the build jobs, one per line or as a JSON list. Undefined if not given. Lines

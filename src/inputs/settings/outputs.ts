@@ -126,8 +126,8 @@ function checkImage(given: string, attributes: Entry, { text, report }: InputSou
   failEach(failFor(report, 'outputs', given), [
     [
       unknown !== '',
-      `contains the image name ${shorten(unknown)}, which must be that of an index of all platforms: write the ` +
-        'repository in `image` and the tags in `tags`',
+      `contains the image name ${shorten(unknown)}, which is not in \`image\`: write the repository in \`image\` and ` +
+        'the tags in `tags`',
     ],
     [
       isSet(getAttribute(attributes, 'push-by-digest')),

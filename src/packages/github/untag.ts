@@ -16,6 +16,9 @@ interface UntagOptions {
   readonly remove: (version: PackageVersion) => Promise<void>
 }
 
+const movedToCopy =
+  'GitHub deletes a tag only together with its image, so the action moved the tag to a copy of the image.'
+
 /** Milliseconds: a list may not contain at once what was just pushed. */
 const waits = [0, 1000, 3000, 6000]
 
@@ -40,13 +43,14 @@ export async function untagByCopy(options: UntagOptions, { digest }: PackageVers
     if (!now) continue
     const others = now.tags.filter((other) => other !== tag)
     if (others.length > 0)
-      throw new NotDeletedError(`the copy, which was made to delete this tag, also has the tag ${others.join(', ')}.`)
+      throw new NotDeletedError(
+        `${movedToCopy} Another client tagged this copy ${others.join(', ')}, so the copy and its tags stay.`,
+      )
     await options.remove(now)
     return
   }
   throw new NotDeletedError(
-    'GitHub deletes a tag only together with its image, so the action moved the tag to a copy of the image. GitHub ' +
-      'does not list the copy yet. A later cleanup deletes the copy with the tag.',
+    `${movedToCopy} GitHub does not list the copy yet. A later cleanup deletes the copy with the tag.`,
   )
 }
 
