@@ -26,7 +26,7 @@ interface Release {
 
 /**
  * The second release of a split build: a job per platform at the same time, each with a node of its own in place of a
- * hosted runner, and a job that merges. By hand, the digests go from job to job as files.
+ * hosted runner, and a job that merges. By hand, the transfer of the digests from job to job is not counted.
  */
 export async function measureSplit(farm: Farm, scratch: string, rounds: number): Promise<Benchmark> {
   const methods = { action: splitByAction, other: splitByHand } as const
@@ -45,7 +45,7 @@ export async function measureSplit(farm: Farm, scratch: string, rounds: number):
     action: (round) => measure('action', round),
     other: (round) => measure('other', round),
   })
-  const by = 'build by digest, artifacts, `imagetools create`'
+  const by = 'build by digest, `imagetools create` and `inspect`'
   const row = (title: string, read: (measured: MeasuredSplit) => number) =>
     ({ title, other: by, unit: 's', rounds: pairRounds(action.map(read), other.map(read)) }) as const
   return {
