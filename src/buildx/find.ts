@@ -1,7 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { UserError } from '../lib/errors.ts'
-import { fileDigest } from '../lib/files.ts'
+import { fileDigest, isExecutable, isFile } from '../lib/files.ts'
 import { inheritedEnv, execTool } from '../lib/exec.ts'
 import { isOlder } from '../lib/versions.ts'
 import { dockerConfigDir } from '../registry/credentials/docker-config.ts'
@@ -98,19 +97,6 @@ function buildxPaths(): string[] {
   // An empty entry of PATH means the workspace, which may have a directory called `buildx`.
   const dirs = path.split(delimiter).filter((dir) => dir !== '')
   return [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
-}
-
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Undefined if it is not buildx, or not for this machine. */

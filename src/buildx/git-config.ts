@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { isExecutable, isFile } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
 import type { RunDir } from '../run/run-dir.ts'
-import { isExecutable } from './find.ts'
 
 /**
  * buildx runs Git in the context, for the commit in the provenance. The context can contain a repository whose
@@ -53,7 +53,7 @@ function findGit(env: Env): string | undefined {
     .split(delimiter)
     .filter((directory) => directory.startsWith('/'))
     .map((directory) => join(directory, 'git'))
-    .find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true && isExecutable(path))
+    .find((path) => isFile(path) && isExecutable(path))
 }
 
 const settings = [

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import {
+  accessSync,
   closeSync,
+  constants,
   createReadStream,
   fstatSync,
   openSync,
@@ -52,6 +54,25 @@ export function tryRead(path: string): string {
     return stats.isFile() && stats.size <= largestFile ? readFileSync(path, 'utf8') : ''
   } catch {
     return ''
+  }
+}
+
+/** Whether the path leads to a regular file; false if it cannot be read, as below a directory of another user. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Whether this user can execute the file. */
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

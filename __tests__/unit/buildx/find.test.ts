@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findBuildx, findVersion, runEnv } from '../../../src/buildx/find.ts'
@@ -32,6 +32,15 @@ describe('findBuildx', () => {
     process.env['DOCKER_CONFIG'] = join(dir, 'docker')
     process.env['PATH'] = ['a', 'b', 'c'].map((name) => join(dir, name)).join(':')
     expect(await findBuildx()).toEqual({ command: join(dir, 'c/docker-buildx'), version: '0.30.1' })
+  })
+
+  // As a directory in PATH that belongs to another user: root may read everything, but cannot follow such a link.
+  test('skips directories that cannot be read', async () => {
+    symlinkSync('loop', join(dir, 'loop'))
+    put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'loop')
+    process.env['PATH'] = ['loop', 'a'].map((name) => join(dir, name)).join(':')
+    expect(await findBuildx()).toMatchObject({ version: '0.30.1' })
   })
 
   test('skips one that is too old, and names it if there is no other', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -119,6 +119,14 @@ test('a Git whose path has a quote, and a runner without Git', () => {
   const env = writeGitConfig(dir, { HOME: home, PATH: `:relative:${programs}:${process.env['PATH'] ?? ''}` })
   expect(run(env, 'version').stdout).toMatch(/^its: -c .* version\n$/)
   expect(writeGitConfig(dir, { HOME: home, PATH: '/nowhere' })).toEqual({ GIT_CONFIG_GLOBAL: dir.gitConfig })
+})
+
+test('a directory in PATH that cannot be read is skipped', () => {
+  mkdirSync(context)
+  const loop = join(home, 'loop')
+  symlinkSync('loop', loop)
+  const env = writeGitConfig(dir, { HOME: home, PATH: `${loop}:${process.env['PATH'] ?? ''}` })
+  expect(run(env, 'version').stdout).toMatch(/^git version /)
 })
 
 test('where no program can run, as with `noexec`, buildx does not run Git either', () => {

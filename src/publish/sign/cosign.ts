@@ -1,10 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { isExecutable } from '../../buildx/find.ts'
 import { oldestCosign } from '../../inputs/sign.ts'
 import { UserError } from '../../lib/errors.ts'
 import { exec, execTool, inheritedEnv, type ExecResult } from '../../lib/exec.ts'
-import { writePrivate } from '../../lib/files.ts'
+import { isExecutable, writePrivate } from '../../lib/files.ts'
 import type { Env } from '../../lib/lists.ts'
 import { isOlder } from '../../lib/versions.ts'
 

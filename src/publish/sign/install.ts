@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { isExecutable } from '../../buildx/find.ts'
 import { downloadFile, DownloadError, type DownloadDeps } from '../../buildx/install/download.ts'
 import type { CosignRelease } from '../../inputs/sign.ts'
 import { UserError } from '../../lib/errors.ts'
+import { isExecutable } from '../../lib/files.ts'
 
 const releases = 'https://github.com/sigstore/cosign/releases/download'
 const largestBinary = 512 * 1024 * 1024
