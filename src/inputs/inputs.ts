@@ -93,7 +93,7 @@ export async function readInputs(
   const source: InputSource = { env, event, paths, text, report, warn, note, hasIssue }
   checkNames(source, mainInputs)
   const builder = await parseBuilderInputs({ ...source, nodeList }, builders)
-  const build = await parseBuild(source, builder)
+  const build = await parseBuild(source, builder, platformEvent)
   const inputs = {
     ...builder,
     ...build,
@@ -113,12 +113,18 @@ export async function readInputs(
 
 type Build = Pick<Inputs, 'push' | 'partial' | 'sign' | 'variants' | 'settings' | 'registries' | 'warnings'>
 
-/** What is built, with the checks that need the nodes too. */
-async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promise<Build> {
+/**
+ * What is built, with the checks that need the nodes too.
+ *
+ * @param platformEvent the event with the level that it has itself
+ */
+async function parseBuild(source: InputSource, { nodes }: BuilderInputs, platformEvent: Event): Promise<Build> {
   const { text, report } = source
   const settings = parseSettingsForTrust(source)
   const pushed = parsePartial(source, parsePush(source, settings))
-  const { variants, warnings } = await parseImageInputs(source, pushed, settings)
+  // The merge decides the tags of a part, and does not know this step's `trust`.
+  const tagged = pushed.push && pushed.partial ? { ...source, event: platformEvent } : source
+  const { variants, warnings } = await parseImageInputs(tagged, pushed, settings)
   checkPlatforms(variants, nodes, source)
   const native = [...new Set(nodes.flatMap(({ platforms }) => platforms))]
   const platforms = variants.map((variant) => (variant.platforms.length > 0 ? variant.platforms : native))

@@ -30,6 +30,20 @@ test('caches follow the level, tags do not', async () => {
   expect(variants[0]!.tags.map(({ tag }) => tag)).toEqual(['1.2'])
 })
 
+// The merge has no `trust`: it gives the tags of the event.
+test.each(['pr', 'auto'])('a part has the version that the merge gives it: %s', async (trust) => {
+  const given = { trust, partial: 'true', tags: '', platforms: 'linux/arm64' }
+  const [env, , files] = jobWith(given)
+  const { variants } = await readInputs(env, { ...event, name: 'schedule', trust: 'trusted' }, files)
+  expect(variants[0]!.version).toBe('nightly')
+})
+
+test('without `partial`, a lower level gives a scheduled run the tag of a pull request', async () => {
+  const [env, , files] = jobWith({ trust: 'pr', tags: '', platforms: 'linux/arm64' })
+  const { variants } = await readInputs(env, { ...event, name: 'schedule', trust: 'trusted' }, files)
+  expect(variants[0]!.tags.map(({ tag }) => tag)).toEqual([`pr-${event.runId}`])
+})
+
 const wanted = {
   secrets: 'a=S3CRET',
   'secret-envs': 'b=TOKEN',
