@@ -101,6 +101,10 @@ const mainInputs = actions[0].inputs
 /** The start of a description; the rest is in the table of the action. */
 const firstSentence = (text) => text.trim().split(/(?<=[^.])\.(?: |\n)/)[0]
 
+/** Of what is described `elsewhere` in the same way, the first sentence. */
+const meaningOf = (name, description, same, elsewhere) =>
+  description === same && elsewhere[name] ? firstSentence(elsewhere[name].description) : description
+
 /** The jobs of the workflow that use an input. */
 const jobsOf = (name) =>
   Object.entries(workflowFile.jobs)
@@ -110,20 +114,18 @@ const jobsOf = (name) =>
 function workflowRow([name, { description, required, default: own }]) {
   const isSame = description === sameInput
   const value = [own, isSame ? mainInputs[name]?.default : ''].find((each) => each !== undefined && each !== '') ?? ''
-  const meaning = isSame && mainInputs[name] ? firstSentence(mainInputs[name].description) : description
+  const meaning = meaningOf(name, description, sameInput, mainInputs)
   const given = required ? 'required' : value === '' ? '' : `\`${cell(value)}\``
   return `| \`${name}\` | ${given} | ${jobsOf(name).join(', ')} | ${cell(meaning)} |`
 }
 
 /** The secrets of the workflow are inputs of the action, its outputs are those of the merge. */
 const describedAs =
-  (same, rows) =>
-  ([name, { description }]) => {
-    const found = description === same ? rows?.[name]?.description : undefined
-    return describedRow([name, { description: found === undefined ? description : firstSentence(found) }])
-  }
+  (same, elsewhere) =>
+  ([name, { description }]) =>
+    describedRow([name, { description: meaningOf(name, description, same, elsewhere) }])
 const secretRow = describedAs(sameInput, mainInputs)
-const outputRow = describedAs('As in the merge action', actions.find(({ name }) => name === 'merge')?.outputs)
+const outputRow = describedAs('As in the merge action', actions.find(({ name }) => name === 'merge').outputs)
 
 const workflow = [
   `## \`uses: org/multiarch-build/${workflowPath}@v1\``,
