@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { isExecutable, isFile } from '../lib/files.ts'
+import { isExecutable } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -53,7 +53,7 @@ function findGit(env: Env): string | undefined {
     .split(delimiter)
     .filter((directory) => directory.startsWith('/'))
     .map((directory) => join(directory, 'git'))
-    .find((path) => isFile(path) && isExecutable(path))
+    .find(isExecutable)
 }
 
 const settings = [

@@ -66,11 +66,11 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** Whether this user can execute the file. */
+/** Whether the path leads to a file that this user can execute; directories have this permission too. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    return isFile(path)
   } catch {
     return false
   }

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { tryRead, tryReadTail } from '../../../src/lib/files.ts'
+import { isExecutable, tryRead, tryReadTail } from '../../../src/lib/files.ts'
 
 test('tryReadTail reads no more than the end of a file', () => {
   const dir = mkdtempSync(join(tmpdir(), 'files-'))
@@ -18,4 +18,8 @@ test('tryRead reads regular files, also those whose size is not known, and no de
   expect(tryRead('/dev/zero')).toBe('')
   expect(tryRead('/proc/self/stat')).toContain(String(process.pid))
   expect(tryRead('/nowhere')).toBe('')
+})
+
+test('a directory in PATH with the name of a program is not executable', () => {
+  expect([process.execPath, tmpdir(), '/nowhere'].map(isExecutable)).toEqual([true, false, false])
 })
